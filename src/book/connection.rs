@@ -1,0 +1,52 @@
+//! How a book's file is made and opened: permissions, durability and safety settings. The same for every book.
+
+use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+
+use crate::{
+    book::fault,
+    domain::{Error, Result},
+};
+
+/// How long a statement waits for a lock. Only a backup or a second door of our own can hold one.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// An empty file that only its owner can read; SQLite gives the log beside it the same mode.
+pub(super) fn create_file(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Duplicate { field: "book" }),
+        Err(error) => Err(Error::internal(error)),
+    }
+}
+
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    let connection = with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // FULL is the default for WAL here; it is what "durable" means, so it is said.
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault::meaning)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(fault::meaning)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(fault::meaning)?;
+    Ok(connection)
+}
+
+pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
+    let connection = with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.pragma_update(None, "query_only", true).map_err(fault::meaning)?;
+    Ok(connection)
+}
+
+fn with_flags(path: &Path, access: OpenFlags) -> Result<Connection> {
+    if !path.exists() {
+        return Err(Error::Quarantined);
+    }
+    // The caller is the only thread that uses the connection at a time, so SQLite's own mutexes are left out.
+    let connection =
+        Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fault::meaning)?;
+    connection.busy_timeout(LOCK_WAIT).map_err(fault::meaning)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(fault::meaning)?;
+    connection.pragma_update(None, "trusted_schema", false).map_err(fault::meaning)?;
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(fault::meaning)?;
+    Ok(connection)
+}

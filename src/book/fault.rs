@@ -1,0 +1,26 @@
+//! What the database says, as the domain means it. Everything not named here is an internal error with its chain.
+
+use rusqlite::{Error as Sqlite, ErrorCode};
+
+use crate::domain::Error;
+
+pub(super) fn meaning(error: Sqlite) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::Full,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Quarantined,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
+        _ => Error::internal(error),
+    }
+}
+
+/// An input/output error at COMMIT leaves open whether the commit is on disk: the rows are invisible now and may be
+/// there after the next start.
+pub(super) fn at_commit(error: Sqlite) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) => {
+            tracing::error!(%error, "commit failed, its outcome is unknown");
+            Error::OutcomeUnknown
+        }
+        _ => meaning(error),
+    }
+}

@@ -1,0 +1,244 @@
+//! A contact as a row and back: the one place that knows both. The columns stand in one list, in the order in which
+//! `bind` gives and `contact` takes them.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use rusqlite::{CachedStatement, Connection, Row, ToSql, params, types::Type};
+use uuid::Uuid;
+
+use crate::{
+    book::{Head, fault},
+    domain::{
+        Card, ChatId, Contact, ContactId, Digits, Invalid, Kind, Moment, NamePart, Names, Result, Revision, Saved,
+        Seen, Source, Stamp, fold,
+    },
+};
+
+macro_rules! columns {
+    () => {
+        "id, uuid, phone, lid, first, last, saved_at, saved_source, push, push_at, push_source, business, business_at, \
+         business_source, email, company, description, city, state, zip, address, country_code, country_id, \
+         assigned_id, kind, tags, labels, params, opted_in, blocked, last_message_at, conversation_count, created_at, \
+         updated_at, revision"
+    };
+}
+pub(super) use columns;
+
+const INSERT: &str = concat!(
+    "INSERT INTO contact (",
+    columns!(),
+    ", sort_key, search_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)"
+);
+
+// `uuid` and `created_at` are for life.
+const UPDATE: &str = "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last = ?6, saved_at = ?7, \
+    saved_source = ?8, push = ?9, push_at = ?10, push_source = ?11, business = ?12, business_at = ?13, \
+    business_source = ?14, email = ?15, company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, \
+    address = ?21, country_code = ?22, country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, \
+    params = ?28, opted_in = ?29, blocked = ?30, last_message_at = ?31, conversation_count = ?32, \
+    updated_at = ?34, revision = ?35, sort_key = ?36, search_key = ?37 \
+    WHERE id = ?1 AND uuid = ?2 AND created_at = ?33";
+
+const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const REMOVE: &str = "DELETE FROM contact WHERE id = ?1";
+const MOVE_HEAD: &str = "UPDATE book SET revision = ?1, contacts = ?2, last_id = ?3, pruned = ?4";
+
+pub(super) fn insert(connection: &Connection, contact: &Contact) -> Result<()> {
+    bind(connection.prepare_cached(INSERT).map_err(fault::meaning)?, contact).map_err(fault::meaning)
+}
+
+pub(super) fn update(connection: &Connection, contact: &Contact) -> Result<()> {
+    bind(connection.prepare_cached(UPDATE).map_err(fault::meaning)?, contact).map_err(fault::meaning)
+}
+
+/// The row goes with all that is private; the tombstone keeps the ids, so that a feed can tell of it.
+pub(super) fn bury(connection: &Connection, contact: &Contact, revision: Revision, at: Moment) -> Result<()> {
+    let text = |digits: Option<Digits>| digits.map(|digits| digits.to_string());
+    connection
+        .prepare_cached(BURY)
+        .and_then(|mut statement| {
+            statement.execute(params![
+                revision.number(),
+                contact.id.0,
+                contact.uuid,
+                text(contact.phone),
+                text(contact.lid),
+                at.millis()
+            ])
+        })
+        .and_then(|_| connection.prepare_cached(REMOVE))
+        .and_then(|mut statement| statement.execute([contact.id.0]))
+        .map_err(fault::meaning)?;
+    Ok(())
+}
+
+pub(super) fn move_head(connection: &Connection, head: &Head) -> Result<()> {
+    connection
+        .prepare_cached(MOVE_HEAD)
+        .and_then(|mut statement| {
+            statement.execute(params![head.revision.number(), head.contacts, head.last_id.0, head.pruned.number()])
+        })
+        .map_err(fault::meaning)?;
+    Ok(())
+}
+
+fn bind(mut statement: CachedStatement<'_>, contact: &Contact) -> rusqlite::Result<()> {
+    let Contact { names, card, .. } = contact;
+    let part = |name: &Option<NamePart>| name.as_ref().map(|name| name.as_str().to_owned());
+    let seen = |seen: &Option<Seen>| seen.as_ref().map(|seen| seen.name.as_str().to_owned());
+    let at = |by: Option<&Stamp>| by.map(|by| by.at.millis());
+    let source = |by: Option<&Stamp>| by.map(|by| by.source.as_str().to_owned());
+    let (saved_by, push_by) = (names.saved.by.as_ref(), names.push.as_ref().map(|seen| &seen.by));
+    let business_by = names.business.as_ref().map(|seen| &seen.by);
+
+    let mut place = 0;
+    let mut next = |value: &dyn ToSql| {
+        place += 1;
+        statement.raw_bind_parameter(place, value)
+    };
+    next(&contact.id.0)?;
+    next(&contact.uuid)?;
+    next(&contact.phone.as_ref().map(Digits::as_str))?;
+    next(&contact.lid.as_ref().map(Digits::as_str))?;
+    next(&part(&names.saved.first))?;
+    next(&part(&names.saved.last))?;
+    next(&at(saved_by))?;
+    next(&source(saved_by))?;
+    next(&seen(&names.push))?;
+    next(&at(push_by))?;
+    next(&source(push_by))?;
+    next(&seen(&names.business))?;
+    next(&at(business_by))?;
+    next(&source(business_by))?;
+    next(&card.email)?;
+    next(&card.company)?;
+    next(&card.description)?;
+    next(&card.city)?;
+    next(&card.state)?;
+    next(&card.zip)?;
+    next(&card.address)?;
+    next(&card.country_code)?;
+    next(&card.country_id)?;
+    next(&card.assigned_id)?;
+    next(&card.kind.map(Kind::word))?;
+    next(&json(card.tags.as_ref()))?;
+    next(&json(card.labels.as_ref()))?;
+    next(&json(card.params.as_ref()))?;
+    next(&card.opted_in)?;
+    next(&contact.blocked)?;
+    next(&contact.last_message_at.map(Moment::millis))?;
+    next(&contact.conversation_count)?;
+    next(&contact.created_at.millis())?;
+    next(&contact.updated_at.millis())?;
+    next(&contact.revision.number())?;
+    next(&fold(&contact.display()))?;
+    next(&search_key(contact))?;
+    match statement.raw_execute()? {
+        1 => Ok(()),
+        _ => Err(rusqlite::Error::StatementChangedRows(0)),
+    }
+}
+
+/// Reads a row that was selected with `columns!()`.
+pub(super) fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
+    let mut place = 0;
+    let mut next = || {
+        place += 1;
+        place - 1
+    };
+    Ok(Contact {
+        id: ContactId(row.get(next())?),
+        uuid: row.get::<_, Uuid>(next())?,
+        phone: digits(row, next(), ChatId::phone)?,
+        lid: digits(row, next(), ChatId::lid)?,
+        names: Names {
+            saved: Saved { first: part(row, next())?, last: part(row, next())?, by: stamp(row, next(), next())? },
+            push: seen(row, next(), next(), next())?,
+            business: seen(row, next(), next(), next())?,
+        },
+        card: Card {
+            email: row.get(next())?,
+            company: row.get(next())?,
+            description: row.get(next())?,
+            city: row.get(next())?,
+            state: row.get(next())?,
+            zip: row.get(next())?,
+            address: row.get(next())?,
+            country_code: row.get(next())?,
+            country_id: row.get(next())?,
+            assigned_id: row.get(next())?,
+            kind: parsed(row, next(), str::parse::<Kind>)?,
+            tags: from_json(row, next())?,
+            labels: from_json(row, next())?,
+            params: from_json::<BTreeMap<_, _>>(row, next())?,
+            opted_in: row.get(next())?,
+        },
+        blocked: row.get(next())?,
+        last_message_at: row.get::<_, Option<i64>>(next())?.map(Moment::from_millis),
+        conversation_count: row.get(next())?,
+        created_at: Moment::from_millis(row.get(next())?),
+        updated_at: Moment::from_millis(row.get(next())?),
+        revision: Revision::new(row.get(next())?),
+    })
+}
+
+pub(super) fn digits(
+    row: &Row<'_>,
+    place: usize,
+    parse: fn(&str) -> Result<ChatId, Invalid>,
+) -> rusqlite::Result<Option<Digits>> {
+    Ok(parsed(row, place, parse)?.map(|id| *id.digits()))
+}
+
+/// A text column that was parsed once before it was stored: if it no longer parses, the row is damaged.
+fn parsed<T>(row: &Row<'_>, place: usize, parse: fn(&str) -> Result<T, Invalid>) -> rusqlite::Result<Option<T>> {
+    let text = row.get_ref(place)?.as_str_or_null()?;
+    text.map(parse).transpose().map_err(|error| damaged(place, error))
+}
+
+fn part(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<NamePart>> {
+    Ok(row.get::<_, Option<Box<str>>>(place)?.map(NamePart::trusted))
+}
+
+fn stamp(row: &Row<'_>, at: usize, source: usize) -> rusqlite::Result<Option<Stamp>> {
+    let Some(at) = row.get::<_, Option<i64>>(at)? else { return Ok(None) };
+    let source = parsed(row, source, str::parse::<Source>)?.unwrap_or(Source::known("unknown"));
+    Ok(Some(Stamp { at: Moment::from_millis(at), source }))
+}
+
+fn seen(row: &Row<'_>, name: usize, at: usize, source: usize) -> rusqlite::Result<Option<Seen>> {
+    Ok(part(row, name)?.zip(stamp(row, at, source)?).map(|(name, by)| Seen { name, by }))
+}
+
+fn json<T: serde::Serialize>(value: Option<&T>) -> Option<String> {
+    value.map(|value| serde_json::to_string(value).expect("strings serialise"))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<T>> {
+    let text = row.get_ref(place)?.as_str_or_null()?;
+    text.map(serde_json::from_str).transpose().map_err(|error| damaged(place, error))
+}
+
+fn damaged(place: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(place, Type::Text, Box::new(error))
+}
+
+fn search_key(contact: &Contact) -> String {
+    let Contact { names, card, .. } = contact;
+    let mut lines = String::new();
+    let mut line = |text: Option<&str>| {
+        if let Some(text) = text {
+            let _ = writeln!(lines, "{text}");
+        }
+    };
+    line(names.saved.full().as_deref());
+    line(names.business.as_ref().map(|seen| seen.name.as_str()));
+    line(names.push.as_ref().map(|seen| seen.name.as_str()));
+    line(contact.phone.as_ref().map(Digits::as_str));
+    line(contact.lid.as_ref().map(Digits::as_str));
+    line(card.email.as_deref());
+    line(card.company.as_deref());
+    fold(&lines)
+}

@@ -1,0 +1,324 @@
+//! A wish to change one contact, and what came of it. `decide` is the whole rule, without I/O: the desk calls it with
+//! the contact as it stands and stores the verdict.
+
+use crate::domain::{
+    CardPatch, ChatId, Contact, Error, Moment, NamePart, Result, Revision, Saved, Sighting, Source, Stamp,
+};
+
+/// One field of a change. Which JSON means "clear" and which "not mentioned" is each vendor's spelling.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Field<T> {
+    #[default]
+    Keep,
+    Clear,
+    Set(T),
+}
+
+impl<T: Clone + PartialEq> Field<T> {
+    /// Whether anything changed.
+    pub fn apply(&self, present: &mut Option<T>) -> bool {
+        let wanted = match self {
+            Self::Keep => return false,
+            Self::Clear => None,
+            Self::Set(value) => Some(value),
+        };
+        if present.as_ref() == wanted {
+            return false;
+        }
+        *present = wanted.cloned();
+        true
+    }
+}
+
+impl<T> From<Option<T>> for Field<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Clear, Self::Set)
+    }
+}
+
+/// A change of the saved name: by its parts, or as one display name written whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SavedPatch {
+    Parts { first: Field<NamePart>, last: Field<NamePart> },
+    Whole(Option<NamePart>),
+}
+
+impl Default for SavedPatch {
+    fn default() -> Self {
+        Self::Parts { first: Field::Keep, last: Field::Keep }
+    }
+}
+
+impl SavedPatch {
+    fn apply(&self, saved: &mut Saved, by: &Stamp) -> bool {
+        let changed = match self {
+            Self::Parts { first, last } => {
+                let first = first.apply(&mut saved.first);
+                last.apply(&mut saved.last) || first
+            }
+            Self::Whole(name) if name.as_ref().map(|name| name.as_str().trim()) == saved.full().as_deref() => false,
+            Self::Whole(name) => {
+                (saved.first, saved.last) = (name.clone(), None);
+                true
+            }
+        };
+        if changed {
+            saved.by = Some(by.clone());
+        }
+        changed
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Patch {
+    pub saved: SavedPatch,
+    pub card: CardPatch,
+    pub blocked: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Creates the contact if need be; an empty patch only makes sure that it exists.
+    Save(Box<Patch>),
+    /// What was seen from outside; creates the contact if need be.
+    See(Sighting),
+    Delete,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    Absent,
+    At(Revision),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    pub who: ChatId,
+    pub act: Act,
+    pub require: Option<Precondition>,
+    pub at: Moment,
+    pub source: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    Created,
+    Updated,
+    Unchanged,
+    Deleted,
+}
+
+impl Change {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// What came of an edit, with the contact as it now stands (for a deletion: as it last stood).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub change: Change,
+    pub contact: Contact,
+}
+
+/// What the book shall hold, before numbers and revisions are drawn.
+pub type Verdict = Outcome;
+
+pub fn decide(present: Option<&Contact>, edit: &Edit) -> Result<Verdict> {
+    match (edit.require, present) {
+        (Some(Precondition::Absent), Some(contact)) => return Err(Error::Stale { now: Some(contact.revision) }),
+        (Some(Precondition::At(_)), None) => return Err(Error::Stale { now: None }),
+        (Some(Precondition::At(revision)), Some(contact)) if revision != contact.revision => {
+            return Err(Error::Stale { now: Some(contact.revision) });
+        }
+        _ => {}
+    }
+    let mut contact = present.cloned().unwrap_or_else(|| Contact::unknown(edit.who, edit.at));
+    let changed = match &edit.act {
+        Act::Delete if present.is_none() => return Err(Error::NoContact),
+        Act::Delete => return Ok(Verdict { change: Change::Deleted, contact }),
+        Act::See(sighting) => sighting.apply(&contact.chat_id(), &mut contact.names),
+        Act::Save(patch) => save(patch, edit, &mut contact),
+    };
+    let change = match (present, changed) {
+        (None, _) => Change::Created,
+        (Some(_), true) => Change::Updated,
+        (Some(_), false) => Change::Unchanged,
+    };
+    if change == Change::Updated {
+        contact.updated_at = edit.at;
+    }
+    Ok(Verdict { change, contact })
+}
+
+fn save(patch: &Patch, edit: &Edit, contact: &mut Contact) -> bool {
+    let by = Stamp { at: edit.at, source: edit.source.clone() };
+    let named = patch.saved.apply(&mut contact.names.saved, &by);
+    let filed = patch.card.apply(&mut contact.card);
+    let blocked = patch.blocked.is_some_and(|blocked| std::mem::replace(&mut contact.blocked, blocked) != blocked);
+    named || filed || blocked
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn who() -> ChatId {
+        "15551234567".parse().unwrap()
+    }
+
+    fn edit(act: Act, at: i64) -> Edit {
+        Edit { who: who(), act, require: None, at: Moment::from_millis(at), source: Source::known("test") }
+    }
+
+    fn parts(first: Field<&str>, last: Field<&str>) -> Act {
+        let part = |field: Field<&str>| match field {
+            Field::Set(text) => Field::from(NamePart::parse(text, "name").unwrap()),
+            Field::Clear => Field::Clear,
+            Field::Keep => Field::Keep,
+        };
+        let saved = SavedPatch::Parts { first: part(first), last: part(last) };
+        Act::Save(Box::new(Patch { saved, ..Patch::default() }))
+    }
+
+    fn whole(text: &str) -> Act {
+        let saved = SavedPatch::Whole(NamePart::parse(text, "name").unwrap());
+        Act::Save(Box::new(Patch { saved, ..Patch::default() }))
+    }
+
+    fn after(acts: &[Act]) -> Option<Contact> {
+        acts.iter().zip(1..).fold(None, |contact, (act, at)| match decide(contact.as_ref(), &edit(act.clone(), at)) {
+            Ok(verdict) if verdict.change == Change::Deleted => None,
+            Ok(verdict) => Some(verdict.contact),
+            Err(_) => contact,
+        })
+    }
+
+    #[test]
+    fn a_new_contact_is_created_then_renamed_then_left_alone() {
+        let bob = decide(None, &edit(parts(Field::Set("Bob"), Field::Set("Smith")), 1)).unwrap();
+        assert_eq!(bob.change, Change::Created);
+        let vip = decide(Some(&bob.contact), &edit(parts(Field::Keep, Field::Set("[VIP]")), 2)).unwrap();
+        assert_eq!(vip.change, Change::Updated);
+        assert_eq!(vip.contact.names.saved.full().unwrap(), "Bob [VIP]");
+        assert_eq!(vip.contact.updated_at, Moment::from_millis(2));
+        let again = decide(Some(&vip.contact), &edit(parts(Field::Keep, Field::Set("[VIP]")), 3)).unwrap();
+        assert_eq!(again.change, Change::Unchanged);
+        assert_eq!(again.contact, vip.contact);
+    }
+
+    #[test]
+    fn a_display_name_written_whole_keeps_equal_parts_and_replaces_others() {
+        let contact = after(&[parts(Field::Set("Bob"), Field::Set("Smith")), whole("Bob Smith")]).unwrap();
+        assert_eq!(contact.names.saved.last.as_ref().unwrap().as_str(), "Smith");
+        let contact = after(&[parts(Field::Set("Bob"), Field::Set("Smith")), whole("Bob Jones")]).unwrap();
+        assert_eq!(contact.names.saved.first.as_ref().unwrap().as_str(), "Bob Jones");
+        assert_eq!(contact.names.saved.last, None);
+    }
+
+    #[test]
+    fn preconditions_are_told_the_present_revision() {
+        let mut bob = after(&[whole("Bob")]).unwrap();
+        bob.revision = Revision::new(7);
+        let mut absent = edit(whole("Rob"), 2);
+        absent.require = Some(Precondition::Absent);
+        assert!(decide(None, &absent).is_ok());
+        assert!(matches!(decide(Some(&bob), &absent), Err(Error::Stale { now: Some(r) }) if r.number() == 7));
+        let mut at = edit(whole("Rob"), 2);
+        at.require = Some(Precondition::At(Revision::new(7)));
+        assert!(decide(Some(&bob), &at).is_ok());
+        assert!(matches!(decide(None, &at), Err(Error::Stale { now: None })));
+        at.require = Some(Precondition::At(Revision::new(6)));
+        assert!(matches!(decide(Some(&bob), &at), Err(Error::Stale { .. })));
+    }
+
+    #[test]
+    fn deleting_nobody_is_no_contact() {
+        assert!(matches!(decide(None, &edit(Act::Delete, 1)), Err(Error::NoContact)));
+    }
+
+    #[test]
+    fn sightings_that_say_nothing_change_nothing() {
+        let seen = |text: &str, at| {
+            let push = NamePart::parse(text, "push").unwrap();
+            Act::See(Sighting { push, business: None, at: Moment::from_millis(at), source: Source::known("phone") })
+        };
+        let contact = after(&[seen("Alice 🌸", 10)]).unwrap();
+        for act in [seen("", 20), seen(" ", 20), seen("-", 20), seen("+1 555 123 4567", 20), seen("Older", 9)] {
+            let verdict = decide(Some(&contact), &edit(act, 20)).unwrap();
+            assert_eq!(verdict.change, Change::Unchanged);
+        }
+        let newer = decide(Some(&contact), &edit(seen("Alice", 11), 20)).unwrap();
+        assert_eq!(newer.contact.names.push.unwrap().name.as_str(), "Alice");
+    }
+
+    fn any_field() -> impl Strategy<Value = Field<NamePart>> {
+        prop_oneof![
+            Just(Field::Keep),
+            Just(Field::Clear),
+            any::<String>()
+                .prop_map(|text| NamePart::parse(&text, "name").ok().flatten().map_or(Field::Keep, Field::Set)),
+        ]
+    }
+
+    prop_compose! {
+        fn any_patch()(
+            first in any_field(), last in any_field(), whole in proptest::option::of("[A-Z][a-z]{0,4}( [A-Z][a-z]{0,4})?"),
+            blocked in any::<Option<bool>>(), tags in proptest::option::of(proptest::collection::vec("[a-c]", 0..3)),
+        ) -> Patch {
+            let saved = match whole {
+                Some(text) => SavedPatch::Whole(NamePart::parse(&text, "name").unwrap()),
+                None => SavedPatch::Parts { first, last },
+            };
+            let tags = tags.map_or(Field::Keep, |tags| Field::Set(tags.into_iter().map(String::into_boxed_str).collect()));
+            Patch { saved, card: CardPatch { tags, ..CardPatch::default() }, blocked }
+        }
+    }
+
+    fn any_act() -> impl Strategy<Value = Act> {
+        let sighting = (proptest::option::of("[a-z +0-9-]{0,6}"), proptest::option::of("[A-Z]{0,6}"), -5i64..50);
+        prop_oneof![
+            3 => any_patch().prop_map(|patch| Act::Save(Box::new(patch))),
+            3 => sighting.prop_map(|(push, business, at)| {
+                let name = |text: Option<String>| text.and_then(|text| NamePart::parse(&text, "name").unwrap());
+                let at = Moment::from_millis(at);
+                Act::See(Sighting { push: name(push), business: name(business), at, source: Source::known("phone") })
+            }),
+            1 => Just(Act::Delete),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_edit_applied_twice_is_unchanged(before in proptest::collection::vec(any_act(), 0..6), act in any_act()) {
+            prop_assume!(act != Act::Delete);
+            let once = decide(after(&before).as_ref(), &edit(act.clone(), 100)).unwrap().contact;
+            let twice = decide(Some(&once), &edit(act, 101)).unwrap();
+            prop_assert_eq!(twice.change, Change::Unchanged);
+            prop_assert_eq!(twice.contact, once);
+        }
+
+        #[test]
+        fn no_sighting_ever_changes_a_saved_name(before in proptest::collection::vec(any_act(), 0..8), seen in any_act()) {
+            prop_assume!(matches!(seen, Act::See(_)));
+            let contact = after(&before);
+            let verdict = decide(contact.as_ref(), &edit(seen, 100)).unwrap();
+            prop_assert_eq!(verdict.contact.names.saved, contact.map(|c| c.names.saved).unwrap_or_default());
+        }
+
+        #[test]
+        fn no_save_ever_changes_a_seen_name(before in proptest::collection::vec(any_act(), 0..8), patch in any_patch()) {
+            let contact = after(&before);
+            let verdict = decide(contact.as_ref(), &edit(Act::Save(Box::new(patch)), 100)).unwrap();
+            let seen = contact.map(|c| (c.names.push, c.names.business)).unwrap_or_default();
+            prop_assert_eq!((verdict.contact.names.push, verdict.contact.names.business), seen);
+        }
+    }
+}

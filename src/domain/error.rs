@@ -1,0 +1,90 @@
+//! What can go wrong, as meanings. Each room of `http` turns these into its own codes and bodies in one `match`;
+//! no status code, vendor text or person's data stands here.
+
+use std::{borrow::Cow, sync::Arc};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An input that was refused: which field, and a sentence a person can act on. Never repeats the input itself,
+/// which may be a number, a name or a token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {why}")]
+pub struct Invalid {
+    pub field: &'static str,
+    pub why: Cow<'static, str>,
+}
+
+impl Invalid {
+    pub fn new(field: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
+        Self { field, why: why.into() }
+    }
+
+    /// The same refusal under the name by which the caller knows the field.
+    #[must_use]
+    pub fn in_field(mut self, field: &'static str) -> Self {
+        self.field = field;
+        self
+    }
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    #[error("no such instance")]
+    NoInstance,
+    #[error("no such access token")]
+    NoToken,
+    #[error("no such contact")]
+    NoContact,
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A precondition did not hold; `now` is the contact's present revision, if it exists.
+    #[error("the contact has changed in the meantime")]
+    Stale { now: Option<crate::domain::Revision> },
+    #[error("another entry already has this {field}")]
+    Duplicate { field: &'static str },
+    /// Credentials missing, unknown, expired, revoked or for another instance: deliberately one meaning.
+    #[error("credentials were not accepted")]
+    Refused,
+    #[error("the access token lacks the scope {scope}")]
+    Forbidden { scope: &'static str },
+    /// Not accepted, nothing done: ask again shortly.
+    #[error("too busy at the moment")]
+    Busy,
+    /// The write may or may not be on disk: repeating it settles the question.
+    #[error("the outcome of the write is unknown")]
+    OutcomeUnknown,
+    #[error("the disk is full")]
+    Full,
+    #[error("this instance's address book is damaged and has been set aside")]
+    Quarantined,
+    #[error("too large: the limit is {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("internal error")]
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(Arc::from(cause.into()))
+    }
+
+    /// One word for logs and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NoInstance => "no_instance",
+            Self::NoToken => "no_token",
+            Self::NoContact => "no_contact",
+            Self::Invalid(_) => "invalid",
+            Self::Stale { .. } => "stale",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Refused => "refused",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Busy => "busy",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Full => "full",
+            Self::Quarantined => "quarantined",
+            Self::TooLarge { .. } => "too_large",
+            Self::Internal(_) => "internal",
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Floor 0, the words: what a chat id, a name, a contact and an edit are, and the rules between them.
+//! Leaves out all I/O, all JSON and the clock; every time arrives as a `Moment`.
+
+mod card;
+mod chat_id;
+mod contact;
+mod edit;
+mod error;
+mod fold;
+mod instance;
+mod moment;
+mod name;
+mod observation;
+mod revision;
+
+pub use card::{Card, CardPatch, Kind};
+pub use chat_id::{ChatId, Digits};
+pub use contact::{Contact, ContactId};
+pub use edit::{Act, Change, Edit, Field, Outcome, Patch, Precondition, SavedPatch, Verdict, decide};
+pub use error::{Error, Invalid, Result};
+pub use fold::fold;
+pub use instance::InstanceId;
+pub use moment::Moment;
+pub use name::{NamePart, Names, Saved, Seen, Source, Stamp};
+pub use observation::Sighting;
+pub use revision::{Epoch, Revision};

@@ -1,0 +1,4 @@
+//! wabook
+pub mod book;
+pub mod domain;
+pub mod session;

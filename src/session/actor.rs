@@ -1,0 +1,251 @@
+//! The actor behind a `Session`: its two mailboxes, the desk it lends to one worker at a time, and what happens when a
+//! batch fails or panics: every asker is answered, the book is dropped and opened anew for the next batch.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::{
+    Setting,
+    desk::Desk,
+    mailbox::{Mailbox, Posted},
+    readers::Readers,
+};
+use crate::{
+    book::Reader,
+    domain::{ChatId, Contact, Edit, Error, InstanceId, Moment, Outcome, Result},
+};
+
+type Answer<T> = oneshot::Sender<Result<T>>;
+
+pub(super) struct Actor {
+    pub(super) id: InstanceId,
+    pub(super) folder: PathBuf,
+    pub(super) setting: Setting,
+    pub(super) long_reads: Arc<Semaphore>,
+    edits: Mailbox<(Edit, Answer<Outcome>)>,
+    asks: Mailbox<(ChatId, Answer<Option<Contact>>)>,
+    /// Empty while the book is closed.
+    desk: Mutex<Option<Desk>>,
+    readers: Readers,
+    born: Instant,
+    /// Milliseconds from `born`; 0 while the book is closed.
+    used: AtomicU64,
+    #[cfg(test)]
+    pub(super) fault: Mutex<Option<fn()>>,
+}
+
+impl Actor {
+    pub(super) fn new(id: InstanceId, folder: PathBuf, setting: Setting) -> Self {
+        Self {
+            id,
+            folder,
+            long_reads: Arc::new(Semaphore::new(setting.long_reads)),
+            edits: Mailbox::new(setting.mailbox),
+            asks: Mailbox::new(setting.mailbox),
+            desk: Mutex::new(None),
+            readers: Readers::default(),
+            born: Instant::now(),
+            used: AtomicU64::new(0),
+            #[cfg(test)]
+            fault: Mutex::new(None),
+            setting,
+        }
+    }
+
+    pub(super) fn post_edit(self: &Arc<Self>, edit: Edit, answer: Answer<Outcome>) -> Result<()> {
+        if self.edits.post((edit, answer))? == Posted::Wake {
+            let actor = Arc::clone(self);
+            self.setting.runtime.spawn_blocking(move || actor.work());
+        }
+        Ok(())
+    }
+
+    pub(super) fn post_ask(self: &Arc<Self>, id: ChatId, answer: Answer<Option<Contact>>) -> Result<()> {
+        if self.asks.post((id, answer))? == Posted::Wake {
+            let actor = Arc::clone(self);
+            self.setting.runtime.spawn_blocking(move || actor.look_up());
+        }
+        Ok(())
+    }
+
+    /// Batches of edits until the mailbox is empty. The desk is held first, so that batches keep their order.
+    fn work(&self) {
+        let mut desk = self.desk();
+        while let Some(letters) = self.edits.take() {
+            let (edits, answers): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
+            metrics::histogram!("wabook_batch_edits").record(edits.len() as f64);
+            let result = unpanicked(|| {
+                #[cfg(test)]
+                if let Some(fault) = self.fault.lock().unwrap().take() {
+                    fault();
+                }
+                self.opened(&mut desk)?.work(&edits)
+            });
+            match result {
+                Ok(outcomes) => {
+                    for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                        let _ = answer.send(outcome);
+                    }
+                }
+                Err(error) => {
+                    self.recover(&mut desk, &error);
+                    for answer in answers {
+                        let _ = answer.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Point reads until that mailbox is empty; beside the desk.
+    fn look_up(&self) {
+        while let Some(letters) = self.asks.take() {
+            let (ids, answers): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
+            let found = self.read(move |reader| ids.iter().map(|id| reader.get(id)).collect::<Result<Vec<_>>>());
+            match found {
+                Ok(found) => {
+                    for (answer, contact) in answers.into_iter().zip(found) {
+                        let _ = answer.send(Ok(contact));
+                    }
+                }
+                Err(error) => {
+                    for answer in answers {
+                        let _ = answer.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn read<T>(&self, question: impl FnOnce(&Reader) -> Result<T>) -> Result<T> {
+        self.touch();
+        // The writer opens first: it is the one that migrates and creates the log's files.
+        let open = || self.opened(&mut self.desk())?.book().reader();
+        let answer = unpanicked(|| self.readers.ask(open, question));
+        if let Err(error) = &answer {
+            self.recover(&mut self.desk(), error);
+        }
+        answer
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.used.load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn last_used(&self) -> Instant {
+        self.born + Duration::from_millis(self.used.load(Ordering::Relaxed))
+    }
+
+    /// Closes the files unless somebody is waiting.
+    pub(super) fn rest(&self) {
+        let mut desk = self.desk();
+        if self.edits.is_quiet() && self.asks.is_quiet() {
+            self.shut(&mut desk);
+        }
+    }
+
+    pub(super) fn refuse_letters(&self) {
+        self.edits.close();
+        self.asks.close();
+        self.long_reads.close();
+    }
+
+    pub(super) fn finish(&self) {
+        self.work();
+        self.look_up();
+        self.shut(&mut self.desk());
+    }
+
+    fn opened<'desk>(&self, desk: &'desk mut Option<Desk>) -> Result<&'desk mut Desk> {
+        self.touch();
+        if desk.is_none() {
+            let opened = Desk::open(&self.folder)?;
+            self.setting.open_books.count.fetch_add(1, Ordering::Relaxed);
+            self.setting.open_books.opened.notify_one();
+            tracing::debug!(instance = %self.id, "book opened");
+            *desk = Some(opened);
+        }
+        Ok(desk.as_mut().expect("opened above"))
+    }
+
+    fn shut(&self, desk: &mut Option<Desk>) {
+        self.used.store(0, Ordering::Relaxed);
+        self.readers.close();
+        if let Some(open) = desk.take() {
+            self.setting.open_books.count.fetch_sub(1, Ordering::Relaxed);
+            match open.close() {
+                Ok(()) => tracing::debug!(instance = %self.id, "book closed"),
+                Err(error) => tracing::warn!(instance = %self.id, cause = %chain(&error), "book closed with an error"),
+            }
+        }
+    }
+
+    /// After an error that puts the handle in doubt the book is closed and read anew; a damaged one is set aside whole,
+    /// for this instance alone.
+    fn recover(&self, desk: &mut Option<Desk>, error: &Error) {
+        match error {
+            Error::OutcomeUnknown | Error::Internal(_) => {
+                tracing::error!(instance = %self.id, cause = %chain(error), "a batch failed, the book will be reopened");
+                self.shut(desk);
+            }
+            Error::Quarantined => {
+                self.shut(desk);
+                self.set_aside();
+            }
+            _ => {}
+        }
+    }
+
+    /// A folder that is no longer there was set aside before, and comes back when somebody puts it back.
+    fn set_aside(&self) {
+        let now = Moment::from(SystemTime::now()).millis();
+        let aside = self.folder.with_file_name(format!("{}.damaged-{now}", self.id));
+        if !self.folder.exists() {
+            return;
+        }
+        metrics::counter!("wabook_quarantined_total").increment(1);
+        match std::fs::rename(&self.folder, &aside) {
+            Ok(()) => tracing::error!(instance = %self.id, "book is damaged, its folder was set aside"),
+            Err(error) => tracing::error!(instance = %self.id, %error, "book is damaged and cannot be set aside"),
+        }
+    }
+
+    fn touch(&self) {
+        let since_birth = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(since_birth.max(1), Ordering::Relaxed);
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Option<Desk>> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A panic becomes an error like any other: whoever waits is answered.
+fn unpanicked<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(said(&*panic))))
+}
+
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("without a word"))
+}
+
+fn chain(error: &Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
+}

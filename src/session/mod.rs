@@ -1,0 +1,147 @@
+//! Floor 2, the session of one instance: an actor that is the only writer of its book. `Session` is the handle: it can
+//! be cloned, and each verb is one method. Edits go through a bounded mailbox and are answered after their commit;
+//! reads go beside the writer. Leaves out who may hold a handle (gateway).
+//!
+//! The actor has no task of its own. It is awake, on a thread of the blocking pool, only while its mailbox has letters:
+//! whoever posts the first letter wakes it, it takes all that has arrived as one batch until nothing is left, and so
+//! load turns into group commit by itself while a quiet session costs nothing but its few hundred bytes.
+
+mod actor;
+mod desk;
+mod mailbox;
+mod readers;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::{runtime::Handle, sync::oneshot};
+
+use crate::{
+    book::{Head, Mapping, Page, PageQuery, Reader},
+    domain::{ChatId, Contact, Edit, Error, InstanceId, Outcome, Result},
+};
+use actor::Actor;
+
+/// What all sessions share.
+#[derive(Clone)]
+pub struct Setting {
+    /// The runtime whose blocking pool does the work; its thread limit bounds all of it.
+    pub runtime: Handle,
+    /// Edits, and separately point reads, that may wait; beyond that the answer is `Busy`.
+    pub mailbox: usize,
+    /// Lists, backups and other long reads of one book at the same time.
+    pub long_reads: usize,
+    pub open_books: Arc<OpenBooks>,
+}
+
+/// How many books are open, and a bell for whoever keeps that within bounds.
+#[derive(Debug, Default)]
+pub struct OpenBooks {
+    count: std::sync::atomic::AtomicUsize,
+    pub opened: tokio::sync::Notify,
+}
+
+impl OpenBooks {
+    pub fn count(&self) -> usize {
+        self.count.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+#[derive(Clone)]
+pub struct Session {
+    actor: Arc<Actor>,
+}
+
+impl Session {
+    /// A handle on the book in this folder. Nothing is opened until somebody asks.
+    pub fn new(id: InstanceId, folder: PathBuf, setting: Setting) -> Self {
+        Self { actor: Arc::new(Actor::new(id, folder, setting)) }
+    }
+
+    pub fn id(&self) -> &InstanceId {
+        &self.actor.id
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.actor.folder
+    }
+
+    /// Answers when the edit is on disk. If the caller goes away, the edit is carried out all the same.
+    pub async fn edit(&self, edit: Edit) -> Result<Outcome> {
+        self.answer(|answer| self.actor.post_edit(edit, answer)).await
+    }
+
+    pub async fn get(&self, id: ChatId) -> Result<Option<Contact>> {
+        self.answer(|answer| self.actor.post_ask(id, answer)).await
+    }
+
+    pub async fn page(&self, query: PageQuery) -> Result<Page> {
+        self.read(move |reader| reader.page(&query)).await
+    }
+
+    pub async fn head(&self) -> Result<Head> {
+        self.read(Reader::head).await
+    }
+
+    pub async fn mappings(&self, limit: u32, offset: u64) -> Result<Vec<Mapping>> {
+        self.read(move |reader| reader.mappings(limit, offset)).await
+    }
+
+    pub async fn mapping_count(&self) -> Result<u64> {
+        self.read(Reader::mapping_count).await
+    }
+
+    pub async fn mapping(&self, id: ChatId) -> Result<Option<Mapping>> {
+        self.read(move |reader| reader.mapping(&id)).await
+    }
+
+    /// What is wrong with the book, a sentence each. A file that cannot be opened is one of those sentences.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        match self.read(Reader::check).await {
+            Err(Error::Quarantined) => Ok(vec!["the book is missing or damaged and has been set aside".to_owned()]),
+            other => other,
+        }
+    }
+
+    /// A consistent copy into an existing folder, while writes go on.
+    pub async fn copy_to(&self, folder: PathBuf) -> Result<()> {
+        self.read(move |reader| reader.copy_to(&folder)).await
+    }
+
+    /// When it was last asked for something, on a scale of the process; and whether its book is open.
+    pub fn last_used(&self) -> Option<std::time::Instant> {
+        self.actor.is_open().then(|| self.actor.last_used())
+    }
+
+    /// Closes the book's files unless somebody is waiting; the next verb opens them again.
+    pub async fn rest(&self) {
+        let actor = Arc::clone(&self.actor);
+        let _ = self.actor.setting.runtime.spawn_blocking(move || actor.rest()).await;
+    }
+
+    /// Takes no more letters, works through those it has, closes the book.
+    pub async fn finish(&self) {
+        self.actor.refuse_letters();
+        let actor = Arc::clone(&self.actor);
+        let _ = self.actor.setting.runtime.spawn_blocking(move || actor.finish()).await;
+    }
+
+    async fn answer<T>(&self, post: impl FnOnce(oneshot::Sender<Result<T>>) -> Result<()>) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        post(answer)?;
+        // The actor answers every letter it takes; a dropped answer means that the process is going down.
+        answered.await.unwrap_or(Err(Error::OutcomeUnknown))
+    }
+
+    async fn read<T: Send + 'static>(&self, question: impl FnOnce(&Reader) -> Result<T> + Send + 'static) -> Result<T> {
+        let permit = Arc::clone(&self.actor.long_reads).acquire_owned().await.map_err(|_| Error::Busy)?;
+        let actor = Arc::clone(&self.actor);
+        let asked = self.actor.setting.runtime.spawn_blocking(move || {
+            let _permit = permit;
+            actor.read(question)
+        });
+        asked.await.map_err(Error::internal)?
+    }
+}
