@@ -1,4 +1,10 @@
-//! wabook
+//! wabook, a WhatsApp session gateway that emulates a virtual address book.
+pub mod app;
 pub mod book;
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod gateway;
+pub mod http;
 pub mod session;
+pub mod sync;

@@ -1,8 +1,14 @@
-//! How a book's file is made and opened: permissions, durability and safety settings. The same for every book.
+//! How a SQLite file of ours is made, opened and copied: permissions, durability and safety settings, the same for all.
 
-use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, backup, config::DbConfig};
 
 use crate::{
     book::fault,
@@ -13,7 +19,7 @@ use crate::{
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// An empty file that only its owner can read; SQLite gives the log beside it the same mode.
-pub(super) fn create_file(path: &Path) -> Result<()> {
+pub(crate) fn create_file(path: &Path) -> Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Duplicate { field: "book" }),
@@ -21,7 +27,7 @@ pub(super) fn create_file(path: &Path) -> Result<()> {
     }
 }
 
-pub(super) fn open(path: &Path) -> Result<Connection> {
+pub(crate) fn open(path: &Path) -> Result<Connection> {
     let connection = with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // FULL is the default for WAL here; it is what "durable" means, so it is said.
     connection.pragma_update(None, "journal_mode", "WAL").map_err(fault::meaning)?;
@@ -30,10 +36,20 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
+pub(crate) fn open_for_reading(path: &Path) -> Result<Connection> {
     let connection = with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.pragma_update(None, "query_only", true).map_err(fault::meaning)?;
     Ok(connection)
+}
+
+/// A consistent copy into a new file, while the original is being written to.
+pub(crate) fn copy(from: &Connection, path: &Path) -> Result<()> {
+    create_file(path)?;
+    let mut copy = Connection::open(path).map_err(fault::meaning)?;
+    // All pages in one step: one snapshot, and no writer can make the copy begin again.
+    backup::Backup::new(from, &mut copy).and_then(|backup| backup.step(-1)).map_err(fault::meaning)?;
+    copy.close().map_err(|(_, error)| fault::meaning(error))?;
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::internal)
 }
 
 fn with_flags(path: &Path, access: OpenFlags) -> Result<Connection> {

@@ -4,7 +4,7 @@ use rusqlite::{Error as Sqlite, ErrorCode};
 
 use crate::domain::Error;
 
-pub(super) fn meaning(error: Sqlite) -> Error {
+pub(crate) fn meaning(error: Sqlite) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::Full,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Quarantined,
@@ -15,7 +15,7 @@ pub(super) fn meaning(error: Sqlite) -> Error {
 
 /// An input/output error at COMMIT leaves open whether the commit is on disk: the rows are invisible now and may be
 /// there after the next start.
-pub(super) fn at_commit(error: Sqlite) -> Error {
+pub(crate) fn at_commit(error: Sqlite) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure) => {
             tracing::error!(%error, "commit failed, its outcome is unknown");

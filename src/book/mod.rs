@@ -2,12 +2,12 @@
 //! `Reader` reads beside it; no type of the database library shows in a signature. Leaves out who may write (gateway),
 //! when (session) and what an edit means (domain).
 
-mod connection;
-mod fault;
+pub(crate) mod connection;
+pub(crate) mod fault;
 mod identity;
 mod query;
 mod rows;
-mod schema;
+pub(crate) mod schema;
 
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,7 @@ impl Book {
         connection::create_file(&path)?;
         let epoch = uuid::Uuid::now_v7();
         let mut connection = connection::open(&path)?;
-        schema::migrate(&mut connection)?;
+        schema::BOOK.migrate(&mut connection)?;
         connection.execute(schema::FIRST_HEAD, [epoch]).map_err(fault::meaning)?;
         Self::open(folder)
     }
@@ -61,7 +61,7 @@ impl Book {
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let mut connection = connection::open(&path)?;
-        schema::migrate(&mut connection)?;
+        schema::BOOK.migrate(&mut connection)?;
         let head = query::head(&connection)?;
         Ok(Self { connection, path, head })
     }

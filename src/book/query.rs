@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, backup, params, types::Value};
+use rusqlite::{Connection, OptionalExtension, params, types::Value};
 
 use crate::{
     book::{Head, connection, fault, rows, rows::columns},
@@ -171,13 +171,7 @@ impl Reader {
 
     /// Writes a consistent copy of the book into a folder that has none, while it is being written to.
     pub fn copy_to(&self, folder: &Path) -> Result<()> {
-        let path = folder.join(super::FILE);
-        connection::create_file(&path)?;
-        let mut copy = Connection::open(&path).map_err(fault::meaning)?;
-        // All pages in one step: one snapshot, and no writer can make the copy begin again.
-        backup::Backup::new(&self.connection, &mut copy).and_then(|backup| backup.step(-1)).map_err(fault::meaning)?;
-        copy.close().map_err(|(_, error)| fault::meaning(error))?;
-        std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(Error::internal)
+        connection::copy(&self.connection, &folder.join(super::FILE))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The shape of a book's file and how an older one is brought to it: numbered migrations, embedded, run in one
+//! How an older file is brought to the present shape: numbered migrations, embedded, run in one
 //! transaction, never edited once released. A file from a newer wabook is refused untouched.
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -8,40 +8,48 @@ use crate::{
     domain::{Error, Result},
 };
 
-/// "wabk": tells our files from other SQLite files.
-const APPLICATION_ID: i32 = 0x7761_626b;
+/// A kind of file of ours: the mark in its header and its migrations, in order.
+pub(crate) struct Schema {
+    pub(crate) application_id: i32,
+    pub(crate) migrations: &'static [&'static str],
+}
 
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_book.sql")];
+/// "wabk": tells books from other SQLite files.
+pub(super) const BOOK: Schema =
+    Schema { application_id: 0x7761_626b, migrations: &[include_str!("migrations/0001_book.sql")] };
 
 pub(super) const FIRST_HEAD: &str =
     "INSERT INTO book (only, epoch, revision, contacts, last_id, pruned) VALUES (1, ?1, 0, 0, 0, 0)";
 
-pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
-    let version = version(connection)?;
-    if version == MIGRATIONS.len() {
-        return Ok(());
+impl Schema {
+    pub(crate) fn migrate(&self, connection: &mut Connection) -> Result<()> {
+        let newest = self.migrations.len();
+        let seen = self.migrations_seen_by(connection)?;
+        if seen == newest {
+            return Ok(());
+        }
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault::meaning)?;
+        for migration in &self.migrations[seen..] {
+            transaction.execute_batch(migration).map_err(fault::meaning)?;
+        }
+        transaction.pragma_update(None, "application_id", self.application_id).map_err(fault::meaning)?;
+        transaction.pragma_update(None, "user_version", newest).map_err(fault::meaning)?;
+        transaction.commit().map_err(fault::meaning)
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault::meaning)?;
-    for migration in &MIGRATIONS[version..] {
-        transaction.execute_batch(migration).map_err(fault::meaning)?;
-    }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault::meaning)?;
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len()).map_err(fault::meaning)?;
-    transaction.commit().map_err(fault::meaning)
-}
 
-/// The number of migrations this file has seen.
-fn version(connection: &Connection) -> Result<usize> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(fault::meaning);
-    let (application_id, version): (i32, usize) = (number("application_id")?, number("user_version")? as usize);
-    if (application_id, version) != (0, 0) && application_id != APPLICATION_ID {
-        return Err(Error::Quarantined);
+    fn migrations_seen_by(&self, connection: &Connection) -> Result<usize> {
+        let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(fault::meaning);
+        let (application_id, seen): (i32, i32) = (number("application_id")?, number("user_version")?);
+        if (application_id, seen) != (0, 0) && application_id != self.application_id {
+            return Err(Error::Quarantined);
+        }
+        let newest = self.migrations.len();
+        match usize::try_from(seen) {
+            Ok(seen) if seen <= newest => Ok(seen),
+            _ => Err(Error::internal(format!(
+                "this file was written by a newer wabook (schema {seen}, this one knows {newest})"
+            ))),
+        }
     }
-    if version > MIGRATIONS.len() {
-        return Err(Error::internal(format!(
-            "this book was written by a newer wabook (schema {version}, this one knows {})",
-            MIGRATIONS.len()
-        )));
-    }
-    Ok(version)
 }

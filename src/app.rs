@@ -1,0 +1,143 @@
+//! The whole gateway, wired: the same for `main`, for tests and for benchmarks. `build` listens and opens the folder,
+//! `run` serves until it is told to stop and then lets every accepted request end.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use actix_web::{App as Actix, HttpServer, dev::Server, web};
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::runtime::Handle;
+use tracing_actix_web::TracingLogger;
+
+use crate::{
+    config::Config,
+    gateway::{Gateway, RunNote, Settings},
+    http::{self, Door, Limits, Mounts, RequestSpan},
+};
+
+/// Files for the listener, connections and the gateway's own store; the rest of the limit is for books.
+const FILES_KEPT_BACK: u64 = 1024;
+/// An open book: three files of its writer, two each of its readers, and some air for those that are just closing.
+const FILES_PER_BOOK: u64 = 8;
+
+pub struct App {
+    server: Server,
+    address: SocketAddr,
+    gateway: Arc<Gateway>,
+    metrics: PrometheusHandle,
+}
+
+impl App {
+    /// Must be called within a tokio runtime, whose blocking pool will read and write the books.
+    pub fn build(config: &Config) -> anyhow::Result<Self> {
+        let runtime = Handle::current();
+        let listener = TcpListener::bind(config.http.listen)
+            .with_context(|| format!("{} cannot be listened on", config.http.listen))?;
+        let address = listener.local_addr()?;
+        let gateway = Gateway::open(settings(config), runtime)?;
+        gateway.folder().leave_note(&RunNote {
+            address: address.to_string(),
+            key: gateway.run_key().reveal().to_owned(),
+            process: std::process::id(),
+        })?;
+        let metrics = recorder()?;
+        let rendering = metrics.clone();
+        let door = web::Data::new(Door {
+            gateway: Arc::clone(&gateway),
+            limits: Limits { body: config.http.body_limit, body_timeout: config.http.body_timeout },
+            metrics: Arc::new(move || rendering.render()),
+        });
+        let mounts = Mounts { wawp: config.mounts.wawp.clone() };
+        let server = HttpServer::new(move || {
+            Actix::new()
+                .app_data(door.clone())
+                .wrap(http::headers())
+                .wrap(TracingLogger::<RequestSpan>::new())
+                .configure(|config| http::mount(config, &mounts))
+        })
+        .workers(config.workers())
+        .keep_alive(config.http.keep_alive)
+        .client_request_timeout(config.http.head_timeout)
+        .shutdown_timeout(config.http.grace.as_secs().max(1))
+        .disable_signals()
+        .listen(listener)?
+        .run();
+        Ok(Self { server, address, gateway, metrics })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Serves until `shutdown` is there. Then no connection is taken any more, requests under way are answered, every
+    /// accepted edit is on disk, and all books are closed.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { server, address, gateway, metrics } = self;
+        let (stopping, mut serving) = (server.handle(), tokio::spawn(server));
+        let upkeep = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(5));
+            loop {
+                ticks.tick().await;
+                metrics.run_upkeep();
+            }
+        });
+        tracing::info!(%address, "listening");
+        let served = tokio::select! {
+            served = &mut serving => served,
+            () = shutdown => {
+                tracing::info!("shutting down");
+                stopping.stop(true).await;
+                serving.await
+            }
+        };
+        upkeep.abort();
+        gateway.close().await;
+        Ok(served??)
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let sessions = &config.sessions;
+    let token = &config.gateway.admin_token;
+    Settings {
+        sessions: sessions.folder.clone(),
+        admin_token: (!token.is_empty()).then(|| token.clone()),
+        open_books: if sessions.open_books > 0 { sessions.open_books } else { books_that_fit() },
+        idle: sessions.idle,
+        mailbox: sessions.mailbox,
+        long_reads: sessions.long_reads,
+    }
+}
+
+/// The soft limit on open files is raised to the hard one first.
+fn books_that_fit() -> usize {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+    usize::try_from(files.saturating_sub(FILES_KEPT_BACK.min(files / 2)) / FILES_PER_BOOK).unwrap_or(usize::MAX).max(8)
+}
+
+/// One recorder for the process, however many apps a test builds in it.
+fn recorder() -> anyhow::Result<PrometheusHandle> {
+    static RECORDER: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
+    let installed = RECORDER.get_or_init(|| {
+        let seconds = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+        let edits = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+        PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Full("wabook_http_request_seconds".into()), &seconds)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full("wabook_batch_edits".into()), &edits))
+            .and_then(PrometheusBuilder::install_recorder)
+            .map_err(|error| error.to_string())
+    });
+    installed.clone().map_err(anyhow::Error::msg)
+}

@@ -1,0 +1,198 @@
+//! The configuration, typed. The one reader of config.toml and of the environment: everything else is handed the values
+//! it needs. The config.toml at the top of the repository is embedded and is itself the list of defaults.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use figment::{
+    Figment,
+    providers::{Env, Format as _, Toml},
+};
+use serde::{Deserialize, Deserializer, de};
+
+const DEFAULTS: &str = include_str!("../config.toml");
+
+/// Read when nobody names another.
+const USUAL_FILE: &str = "config.toml";
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub http: Http,
+    pub sessions: Sessions,
+    pub gateway: Gateway,
+    pub log: Log,
+    pub mounts: Mounts,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub listen: SocketAddr,
+    pub workers: usize,
+    #[serde(deserialize_with = "duration")]
+    pub keep_alive: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub head_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub body_timeout: Duration,
+    pub body_limit: usize,
+    #[serde(deserialize_with = "duration")]
+    pub grace: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    pub folder: PathBuf,
+    pub open_books: usize,
+    #[serde(deserialize_with = "duration")]
+    pub idle: Duration,
+    pub mailbox: usize,
+    pub long_reads: usize,
+    pub threads: usize,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    pub admin_token: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Auto,
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mounts {
+    pub wawp: Vec<String>,
+}
+
+/// What the command line overrides.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    pub file: Option<PathBuf>,
+    pub listen: Option<SocketAddr>,
+    pub sessions: Option<PathBuf>,
+}
+
+impl Config {
+    pub fn load(flags: &Flags) -> anyhow::Result<Self> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        figment = match &flags.file {
+            Some(file) => {
+                anyhow::ensure!(file.is_file(), "the configuration file {} does not exist", file.display());
+                figment.merge(Toml::file_exact(file))
+            }
+            None if Path::new(USUAL_FILE).is_file() => figment.merge(Toml::file_exact(USUAL_FILE)),
+            None => figment,
+        };
+        // Only names with a section: WABOOK_TOKEN in somebody's shell is not a setting.
+        let environment = Env::prefixed("WABOOK_").filter(|key| key.as_str().contains("__")).split("__");
+        let mut config: Self = figment.merge(environment).extract().context("the configuration is not right")?;
+        if let Some(listen) = flags.listen {
+            config.http.listen = listen;
+        }
+        if let Some(sessions) = &flags.sessions {
+            config.sessions.folder.clone_from(sessions);
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.sessions.mailbox > 0, "sessions.mailbox must be at least 1");
+        anyhow::ensure!(self.sessions.long_reads > 0, "sessions.long_reads must be at least 1");
+        anyhow::ensure!(self.http.body_limit >= 1024, "http.body_limit must be at least 1024");
+        let token = &self.gateway.admin_token;
+        anyhow::ensure!(
+            token.is_empty() || token.len() >= 16,
+            "gateway.admin_token must have at least 16 characters (or be empty, to have one made)"
+        );
+        for prefix in &self.mounts.wawp {
+            anyhow::ensure!(
+                prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*']),
+                "mounts.wawp: a prefix looks like /v2"
+            );
+        }
+        Ok(())
+    }
+
+    pub fn workers(&self) -> usize {
+        if self.http.workers > 0 { self.http.workers } else { cores() }
+    }
+
+    /// The threads that read and write books.
+    pub fn threads(&self) -> usize {
+        if self.sessions.threads > 0 { self.sessions.threads } else { cores() * 8 }
+    }
+}
+
+/// The token is a secret, also from whoever prints the configuration.
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("admin_token", &"…").finish()
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let signed: jiff::SignedDuration =
+        text.parse().map_err(|_| de::Error::custom("a duration is written like 30s, 5m or 1h"))?;
+    Duration::try_from(signed).map_err(|_| de::Error::custom("a duration cannot be negative"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_file_is_a_whole_configuration() {
+        let config: Config = Figment::from(Toml::string(DEFAULTS)).extract().unwrap();
+        config.check().unwrap();
+        assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.sessions.idle, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn every_setting_is_explained() {
+        for (line, before) in DEFAULTS.lines().skip(1).zip(DEFAULTS.lines()) {
+            if line.contains(" = ") && !line.starts_with('#') {
+                assert!(before.starts_with("# "), "no sentence above: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let broken = |toml: &str| {
+            let read: Result<Config, _> = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(toml)).extract();
+            read.unwrap_err().to_string()
+        };
+        assert!(broken("[http]\nlisten = \"nowhere\"").contains("listen"));
+        assert!(broken("[http]\nlissten = \"127.0.0.1:1\"").contains("lissten"));
+        assert!(broken("[sessions]\nidle = \"soon\"").contains("30s, 5m"));
+        assert!(broken("[sessions]\nmailbox = -1").contains("mailbox"));
+    }
+}

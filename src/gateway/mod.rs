@@ -1,0 +1,241 @@
+//! Floor 3, the gateway: who may enter which book. It keeps the instances and their access tokens, hands out sessions
+//! for credentials and an `Office` for the admin's, and keeps the number of open books within bounds. There is no other
+//! way to a session: authority is the handle you hold. Leaves out how credentials are spelled (http).
+
+mod folder;
+mod office;
+mod registry;
+mod scope;
+mod secrets;
+mod store;
+mod tokens;
+
+use std::{
+    fs::File,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use tokio::{runtime::Handle, task::AbortHandle};
+
+pub use folder::{Folder, RunNote};
+pub use office::{Backup, Keyring, NewToken, Office};
+pub use scope::{Scope, Scopes};
+pub use secrets::AccessToken;
+pub use store::Instance;
+pub use tokens::Token;
+
+use crate::{
+    domain::{Error, InstanceId, Moment, Result},
+    session::{OpenBooks, Session, Setting},
+};
+use registry::Registry;
+use secrets::{Hasher, TokenHash};
+use store::Store;
+use tokens::{Grant, Grants};
+
+/// How often idle books are looked for and token use is noted.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub sessions: PathBuf,
+    /// `None`: the one in `admin.token`, which is made at the first start.
+    pub admin_token: Option<String>,
+    pub open_books: usize,
+    pub idle: Duration,
+    pub mailbox: usize,
+    pub long_reads: usize,
+}
+
+/// What somebody presents at the door. Where it stood in the request is the room's business.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    pub instance: Option<&'a str>,
+    pub token: Option<&'a str>,
+}
+
+pub struct Gateway {
+    folder: Folder,
+    setting: Setting,
+    store: Mutex<Store>,
+    hasher: Hasher,
+    /// The admin token and the key of this run.
+    admin: [TokenHash; 2],
+    run_key: AccessToken,
+    is_new: bool,
+    grants: Grants,
+    registry: Registry,
+    house: Mutex<Option<AbortHandle>>,
+    /// Held, not used: its end is the end of our hold on the folder.
+    lock: Mutex<Option<File>>,
+}
+
+impl Gateway {
+    /// Opens the sessions folder; a second process on the same folder is refused.
+    pub fn open(settings: Settings, runtime: Handle) -> anyhow::Result<Arc<Self>> {
+        let folder = Folder::make(&settings.sessions)?;
+        let lock = folder.lock()?;
+        folder.remove_note();
+        folder.sweep();
+        let key = secrets::read_or_make(&folder.key(), || AccessToken::random().reveal().to_owned())?;
+        let hasher = Hasher::new(key.as_bytes());
+        let admin_token = match settings.admin_token {
+            Some(token) => token,
+            None => secrets::read_or_make(&folder.admin_token(), || AccessToken::random().reveal().to_owned())?,
+        };
+        let run_key = AccessToken::random();
+        let (store, is_new) = Store::open(&folder.database())?;
+
+        let open_books = Arc::new(OpenBooks::default());
+        let setting = Setting {
+            runtime,
+            mailbox: settings.mailbox,
+            long_reads: settings.long_reads,
+            open_books: Arc::clone(&open_books),
+        };
+        let gateway = Self {
+            admin: [hasher.hash(&admin_token), hasher.hash(run_key.reveal())],
+            registry: Registry::new(open_books, settings.open_books, settings.idle),
+            folder,
+            setting,
+            store: Mutex::new(store),
+            hasher,
+            run_key,
+            is_new,
+            grants: Grants::default(),
+            house: Mutex::default(),
+            lock: Mutex::new(Some(lock)),
+        };
+        gateway.load()?;
+        let gateway = Arc::new(gateway);
+        let house = gateway.setting.runtime.spawn(Arc::clone(&gateway).keep_house());
+        *held(&gateway.house) = Some(house.abort_handle());
+        tracing::info!(instances = gateway.registry.len(), "sessions folder opened");
+        Ok(gateway)
+    }
+
+    /// Whether the folder held no gateway before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The key that opens the office for this run: left in a 0600 file for commands on this machine.
+    pub fn run_key(&self) -> &AccessToken {
+        &self.run_key
+    }
+
+    /// The session that these credentials open. Missing, unknown, expired, revoked and foreign tokens and missing
+    /// instances are all `Refused`: an outsider cannot tell which instances exist.
+    pub fn enter(&self, credentials: Credentials<'_>, scope: Scope) -> Result<Session> {
+        let grant = self.grant(credentials.token)?;
+        if credentials.instance.is_some_and(|id| id != grant.session.id().as_str()) {
+            return Err(Error::Refused);
+        }
+        if !grant.scopes.allow(scope) {
+            return Err(Error::Forbidden { scope: scope.word() });
+        }
+        Ok(grant.session.clone())
+    }
+
+    /// The office, for the admin token or the key of this run.
+    pub fn administer(self: &Arc<Self>, token: Option<&str>) -> Result<Office> {
+        let presented = self.hasher.hash(token.ok_or(Error::Refused)?);
+        // Both are compared always: the time tells nothing.
+        let [admin, run] = self.admin.each_ref().map(|known| self.hasher.same(known, &presented));
+        if admin | run { Ok(Office::new(Arc::clone(self), run)) } else { Err(Error::Refused) }
+    }
+
+    /// The tokens of one instance, for a token of that instance with `instance:admin`.
+    pub fn keyring(self: &Arc<Self>, credentials: Credentials<'_>) -> Result<Keyring> {
+        let session = self.enter(credentials, Scope::InstanceAdmin)?;
+        Ok(Keyring::new(Arc::clone(self), session.id().clone()))
+    }
+
+    pub async fn created_at(self: &Arc<Self>, id: &InstanceId) -> Result<Moment> {
+        let instances = self.with_store(|store| store.instances()).await?;
+        instances.iter().find(|known| known.id == *id).map(|known| known.created_at).ok_or(Error::NoInstance)
+    }
+
+    /// Whether the gateway can do its work: its own store answers.
+    pub async fn is_ready(self: &Arc<Self>) -> bool {
+        self.with_store(|store| store.instances().map(drop)).await.is_ok()
+    }
+
+    /// Answers every accepted edit, closes all books and lets go of the folder.
+    pub async fn close(self: &Arc<Self>) {
+        if let Some(house) = held(&self.house).take() {
+            house.abort();
+        }
+        self.registry.finish().await;
+        self.note_use().await;
+        self.folder.remove_note();
+        held(&self.lock).take();
+        tracing::info!("sessions folder closed");
+    }
+
+    fn grant(&self, token: Option<&str>) -> Result<Arc<Grant>> {
+        let token = token.and_then(AccessToken::parse).ok_or(Error::Refused)?;
+        self.grants.find(&self.hasher.hash(token.reveal()), now()).ok_or(Error::Refused)
+    }
+
+    fn load(&self) -> Result<()> {
+        let store = held(&self.store);
+        for instance in store.instances()? {
+            self.registry.add(self.session(instance.id));
+        }
+        for (token, hash) in store.tokens()? {
+            if let (None, Some(session)) = (token.revoked_at, self.registry.get(&token.instance)) {
+                self.grants.add(hash, Grant::new(&token, session));
+            }
+        }
+        Ok(())
+    }
+
+    fn session(&self, id: InstanceId) -> Session {
+        let folder = self.folder.of(&id);
+        Session::new(id, folder, self.setting.clone())
+    }
+
+    async fn keep_house(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(HOUSEKEEPING);
+        loop {
+            tokio::select! {
+                () = self.registry.over_budget() => {}
+                _ = ticks.tick() => self.note_use().await,
+            }
+            self.registry.tidy().await;
+        }
+    }
+
+    async fn note_use(self: &Arc<Self>) {
+        let uses = self.grants.take_uses();
+        if !uses.is_empty()
+            && let Err(error) = self.with_store(move |store| store.note_use(&uses)).await
+        {
+            tracing::warn!(outcome = error.word(), "the last use of tokens was not noted");
+        }
+    }
+
+    async fn with_store<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let gateway = Arc::clone(self);
+        let worked = self.setting.runtime.spawn_blocking(move || work(&mut held(&gateway.store)));
+        worked.await.map_err(Error::internal)?
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn now() -> Moment {
+    SystemTime::now().into()
+}

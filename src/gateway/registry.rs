@@ -1,0 +1,86 @@
+//! The sessions of all instances, and how many of their books are open: those longest unused close first, so that ten
+//! thousand quiet instances fit into a bounded number of open files.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use dashmap::DashMap;
+
+use crate::{
+    domain::InstanceId,
+    session::{OpenBooks, Session},
+};
+
+pub(super) struct Registry {
+    sessions: DashMap<InstanceId, Session>,
+    open_books: Arc<OpenBooks>,
+    budget: usize,
+    idle: Duration,
+}
+
+impl Registry {
+    pub(super) fn new(open_books: Arc<OpenBooks>, budget: usize, idle: Duration) -> Self {
+        Self { sessions: DashMap::new(), open_books, budget, idle }
+    }
+
+    pub(super) fn add(&self, session: Session) {
+        self.sessions.insert(session.id().clone(), session);
+    }
+
+    pub(super) fn get(&self, id: &InstanceId) -> Option<Session> {
+        self.sessions.get(id).map(|session| session.clone())
+    }
+
+    pub(super) fn remove(&self, id: &InstanceId) -> Option<Session> {
+        self.sessions.remove(id).map(|(_, session)| session)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(super) fn all(&self) -> Vec<Session> {
+        self.sessions.iter().map(|session| session.clone()).collect()
+    }
+
+    /// Waits until a book was opened beyond the budget.
+    pub(super) async fn over_budget(&self) {
+        loop {
+            self.open_books.opened.notified().await;
+            if self.open_books.count() > self.budget {
+                return;
+            }
+        }
+    }
+
+    /// Closes books that have been idle, and the longest unused beyond nine tenths of the budget.
+    pub(super) async fn tidy(&self) {
+        let now = Instant::now();
+        let mut open: Vec<_> =
+            self.all().into_iter().filter_map(|session| Some((session.last_used()?, session))).collect();
+        open.sort_by_key(|(used, _)| *used);
+        metrics::gauge!("wabook_open_books").set(self.open_books.count() as f64);
+        let is_over = self.open_books.count() > self.budget;
+        let surplus = if is_over { open.len().saturating_sub(self.budget * 9 / 10) } else { 0 };
+        for (place, (used, session)) in open.into_iter().enumerate() {
+            if place < surplus || now.duration_since(used) >= self.idle {
+                session.rest().await;
+            }
+        }
+    }
+
+    /// Every accepted edit is answered, every book closed.
+    pub(super) async fn finish(&self) {
+        let sessions = self.all();
+        // All refuse first, so that the last is not fed while the first closes.
+        for chunk in sessions.chunks(64) {
+            let finishing: Vec<_> =
+                chunk.iter().cloned().map(|s| tokio::spawn(async move { s.finish().await })).collect();
+            for session in finishing {
+                let _ = session.await;
+            }
+        }
+    }
+}

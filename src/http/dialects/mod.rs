@@ -1,0 +1,3 @@
+//! The vendors' tongues, a folder each. None knows of another.
+
+pub mod wawp;

@@ -1,0 +1,62 @@
+//! Floor 5, the faces: one room for each dialect, which translates and does nothing else, and what every room needs.
+//! A room turns its own wire types into domain words, asks a session, and answers in its own tongue. Rooms never look
+//! into each other. To add a dialect: a folder in `dialects`, one line in `ROOMS`.
+
+mod dialects;
+mod given;
+mod health;
+mod problem;
+mod room;
+mod time;
+mod trace;
+mod v1;
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
+
+use crate::gateway::Gateway;
+
+pub use trace::RequestSpan;
+
+/// What every room is handed.
+pub struct Door {
+    pub gateway: Arc<Gateway>,
+    pub limits: Limits,
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub body: usize,
+    pub body_timeout: Duration,
+}
+
+/// Where each room is mounted.
+#[derive(Debug, Clone)]
+pub struct Mounts {
+    pub wawp: Vec<String>,
+}
+
+type Room = fn(&mut web::ServiceConfig, &Mounts);
+
+const ROOMS: [Room; 3] = [health::mount, v1::mount, |config, mounts| dialects::wawp::mount(config, &mounts.wawp)];
+
+/// Mounts every room. What no room knows is answered as problem details.
+pub fn mount(config: &mut web::ServiceConfig, mounts: &Mounts) {
+    for room in ROOMS {
+        room(config, mounts);
+    }
+    config.default_service(web::to(room::no_route::<problem::Details>));
+}
+
+/// On every answer: it is the owner's private data, and it is JSON, whatever a browser may guess.
+pub fn headers() -> DefaultHeaders {
+    DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store")).add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+}
+
+/// A good answer.
+fn json(status: actix_web::http::StatusCode, body: &impl serde::Serialize) -> HttpResponse {
+    room::tell_outcome("ok");
+    HttpResponse::build(status).json(body)
+}

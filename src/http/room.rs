@@ -1,0 +1,324 @@
+//! What every room needs and no vendor decides: reading a body within its bounds, finding credentials in headers, what
+//! went wrong as status and sentence, routes that know their verbs, and what the log is told of a request.
+
+use std::{borrow::Cow, convert::Infallible, fmt, future::Future, marker::PhantomData, pin::Pin};
+
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder, ResponseError, Route,
+    dev::Payload,
+    http::{Method, StatusCode, header},
+    web::{self, Bytes, BytesMut, Data},
+};
+use futures_util::StreamExt as _;
+
+use super::{Door, Limits};
+use crate::{
+    domain::{Error, InstanceId, Invalid},
+    gateway::{Credentials, Scope},
+    session::Session,
+};
+
+/// Why a request got no good answer. Each room says it in its own shape.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    Meaning(Error),
+    /// The body is not what its media type says; the sentence tells where.
+    Malformed(String),
+    /// The body is of a type that is not taken.
+    MediaType,
+    /// The body did not arrive in time.
+    TooSlow,
+    NoRoute,
+    WrongVerb(String),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Meaning(error)
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Self {
+        Self::Meaning(Error::Invalid(invalid))
+    }
+}
+
+impl Fault {
+    /// The status by the book (RFC 9110, 6585); a vendor who documents another overrules it in its room.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Meaning(error) => match error {
+                Error::Invalid(_) => StatusCode::BAD_REQUEST,
+                Error::Refused => StatusCode::UNAUTHORIZED,
+                Error::Forbidden { .. } => StatusCode::FORBIDDEN,
+                Error::NoInstance | Error::NoToken | Error::NoContact => StatusCode::NOT_FOUND,
+                Error::Duplicate { .. } => StatusCode::CONFLICT,
+                Error::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+                Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                Error::Busy | Error::OutcomeUnknown | Error::Quarantined => StatusCode::SERVICE_UNAVAILABLE,
+                Error::Full => StatusCode::INSUFFICIENT_STORAGE,
+                Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::WrongVerb(_) => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    /// What helps the caller. What helps us is in the log.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Meaning(error) => match error {
+                Error::Invalid(invalid) => invalid.to_string(),
+                Error::Refused => "The access token is missing or not valid for this instance.".into(),
+                Error::Forbidden { scope } => format!("This access token may not do this: it lacks {scope}."),
+                Error::NoInstance => "There is no such instance.".into(),
+                Error::NoToken => "There is no such access token.".into(),
+                Error::NoContact => "There is no such contact.".into(),
+                Error::Duplicate { field } => format!("This {field} exists already."),
+                Error::Stale { .. } => "The contact has changed in the meantime. Read it again.".into(),
+                Error::TooLarge { limit } => format!("The body is too large: at most {limit} bytes are taken."),
+                Error::Busy => "Too busy at the moment; nothing was changed. Try again shortly.".into(),
+                Error::OutcomeUnknown => "The change may or may not have been saved. Send it again to be sure.".into(),
+                Error::Full => "The disk is full; nothing was changed.".into(),
+                Error::Quarantined => "This instance's address book is damaged and has been set aside.".into(),
+                Error::Internal(_) => "Internal error. It has been logged.".into(),
+            },
+            Self::Malformed(why) => why.clone(),
+            Self::MediaType => "The body must be JSON, with Content-Type: application/json.".into(),
+            Self::TooSlow => "The body did not arrive in time.".into(),
+            Self::NoRoute => "There is no such route.".into(),
+            Self::WrongVerb(allowed) => format!("This route takes {allowed}."),
+        }
+    }
+
+    /// One word for the log.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Meaning(error) => error.word(),
+            Self::Malformed(_) => "malformed",
+            Self::MediaType => "media_type",
+            Self::TooSlow => "too_slow",
+            Self::NoRoute => "no_route",
+            Self::WrongVerb(_) => "wrong_verb",
+        }
+    }
+
+    /// The answer with what goes into its head; the room adds the body. Tells the log, once.
+    pub fn respond(&self, status: StatusCode) -> HttpResponseBuilder {
+        tell_outcome(self.word());
+        if let Self::Meaning(error @ Error::Internal(_)) = self {
+            tracing::error!(cause = %chain(error), "internal error");
+        }
+        let mut response = HttpResponse::build(status);
+        match self {
+            Self::Meaning(Error::Busy | Error::OutcomeUnknown) => {
+                response.insert_header((header::RETRY_AFTER, "1"));
+            }
+            Self::Meaning(Error::Refused) => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::WrongVerb(allowed) => {
+                response.insert_header((header::ALLOW, allowed.as_str()));
+            }
+            // The rest of the body is not worth reading: it may never come.
+            Self::TooSlow => {
+                response.force_close();
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+fn chain(error: &Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
+}
+
+/// How a room says what went wrong.
+pub trait Tongue: 'static {
+    fn tell(fault: &Fault) -> HttpResponse;
+}
+
+/// A fault on its way out through a room of this tongue.
+pub struct Problem<T>(Fault, PhantomData<T>);
+
+impl<T, F: Into<Fault>> From<F> for Problem<T> {
+    fn from(fault: F) -> Self {
+        Self(fault.into(), PhantomData)
+    }
+}
+
+impl<T> fmt::Debug for Problem<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.word())
+    }
+}
+
+impl<T> fmt::Display for Problem<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.word())
+    }
+}
+
+impl<T: Tongue> ResponseError for Problem<T> {
+    fn status_code(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        T::tell(&self.0)
+    }
+}
+
+/// A request as it was heard: its head, and its body if it has one that could be read.
+pub struct Heard {
+    request: HttpRequest,
+    body: Result<Bytes, Fault>,
+}
+
+impl FromRequest for Heard {
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Infallible>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let limits = request.app_data::<Data<Door>>().expect("every room has a door").limits;
+            let body = if has_body(&request) { read_body(payload, limits).await } else { Ok(Bytes::new()) };
+            Ok(Self { request, body })
+        })
+    }
+}
+
+impl Heard {
+    /// The body as a JSON object; no body at all is an empty one.
+    pub fn json<'a, T: serde::Deserialize<'a> + Default>(&'a self) -> Result<T, Fault> {
+        let body = self.body.as_ref().map_err(Clone::clone)?;
+        if body.is_empty() {
+            return Ok(T::default());
+        }
+        self.expect_json()?;
+        parse_json(body)
+    }
+
+    /// The parameters of the query, decoded, in order.
+    pub fn query(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+        form_urlencoded::parse(self.request.query_string().as_bytes()).collect()
+    }
+
+    /// A segment of the path, decoded.
+    pub fn segment(&self, name: &str) -> &str {
+        self.request.match_info().query(name)
+    }
+
+    /// A header's value, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+
+    /// The token of `Authorization: Bearer`.
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// A body without a media type is taken for JSON.
+    fn expect_json(&self) -> Result<(), Fault> {
+        let Some(media_type) = self.header("content-type") else { return Ok(()) };
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let is_json =
+            essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+        if is_json || essence.is_empty() { Ok(()) } else { Err(Fault::MediaType) }
+    }
+}
+
+impl Door {
+    /// The session that these credentials open; the log is told which.
+    pub fn enter(&self, credentials: Credentials<'_>, scope: Scope) -> Result<Session, Fault> {
+        let session = self.gateway.enter(credentials, scope)?;
+        tell_instance(session.id());
+        Ok(session)
+    }
+}
+
+fn has_body(request: &HttpRequest) -> bool {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0") || request.headers().contains_key(header::TRANSFER_ENCODING)
+}
+
+/// The whole body. One that is too large is read to its end within bounds and thrown away, so that the connection stays
+/// usable; beyond those bounds it closes.
+async fn read_body(mut payload: Payload, limits: Limits) -> Result<Bytes, Fault> {
+    let reading = async {
+        let mut body = BytesMut::new();
+        let mut length = 0usize;
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Fault::Malformed("The body broke off.".into()))?;
+            length += chunk.len();
+            if length <= limits.body {
+                body.extend_from_slice(&chunk);
+            } else if length > limits.body.saturating_mul(16) {
+                break;
+            }
+        }
+        if length > limits.body { Err(Error::TooLarge { limit: limits.body }.into()) } else { Ok(body.freeze()) }
+    };
+    tokio::time::timeout(limits.body_timeout, reading).await.unwrap_or(Err(Fault::TooSlow))
+}
+
+fn parse_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
+    serde_json::from_slice(body).map_err(|error| {
+        // serde_json repeats values in what it says of types, not in what it says of syntax.
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Fault::Malformed(match error.classify() {
+            serde_json::error::Category::Data => format!("The body is not the JSON object expected; see {place}."),
+            serde_json::error::Category::Eof => format!("The body is not JSON: it ends too early, at {place}."),
+            _ => format!("The body is not JSON; see {place}."),
+        })
+    })
+}
+
+/// One verb of a place.
+pub fn on<F, Args>(method: Method, handler: F) -> (Method, Route)
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    (method.clone(), web::method(method).to(handler))
+}
+
+/// A path with its verbs. Any other verb is answered in the room's tongue, with the verbs that are taken.
+pub fn place<T: Tongue, const N: usize>(path: &str, verbs: [(Method, Route); N]) -> Resource {
+    let allowed = verbs.each_ref().map(|(method, _)| method.as_str()).join(", ");
+    let resource = verbs.into_iter().fold(web::resource(path), |resource, (_, route)| resource.route(route));
+    resource.default_service(web::to(move || {
+        let fault = Fault::WrongVerb(allowed.clone());
+        async move { T::tell(&fault) }
+    }))
+}
+
+/// For a scope's default service.
+pub async fn no_route<T: Tongue>() -> HttpResponse {
+    T::tell(&Fault::NoRoute)
+}
+
+/// For the log: on whose behalf this request runs.
+pub fn tell_instance(instance: &InstanceId) {
+    tracing::Span::current().record("instance", instance.as_str());
+}
+
+/// For the log: what came of it.
+pub fn tell_outcome(word: &'static str) {
+    tracing::Span::current().record("outcome", word);
+}
