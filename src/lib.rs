@@ -3,6 +3,9 @@ pub mod app;
 pub mod book;
 pub mod cli;
 pub mod config;
+#![warn(clippy::unwrap_used, clippy::print_stdout)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod domain;
 pub mod gateway;
 pub mod http;
