@@ -1,13 +1,62 @@
 //! wabook, a WhatsApp session gateway that emulates a virtual address book.
-pub mod app;
-pub mod book;
-pub mod cli;
-pub mod config;
+//!
+//! Each instance has a session: an actor that alone writes the instance's own SQLite address book. Private names (what
+//! the owner saved) live apart from pushnames (what the contact calls itself). Several vendors' HTTP dialects are faces
+//! of one book: a contact saved through one reads back in every other.
+//!
+//! # The floors
+//!
+//! A floor uses the floors below it, never one above, never a sibling room; `tests/tidy.rs` holds the code to that.
+//!
+//! | floor | room | what it is for |
+//! |---|---|---|
+//! | 6 | [`cli`], [`app`], [`config`] | choose, wire, run |
+//! | 5 | [`http`] | the faces: a room for each dialect, which translates and does nothing else |
+//! | 4 | [`sync`] | what reaches out to other programs over HTTP |
+//! | 3 | [`gateway`] | instances, access tokens, the sessions: who may enter which book |
+//! | 2 | [`session`] | one actor for each instance: the only writer of its book |
+//! | 1 | [`book`] | the address book: all SQL of contacts lives here |
+//! | 0 | [`domain`] | the words and their rules: no I/O, no JSON, no clock |
+//!
+//! # One request, from door to disk
+//!
+//! `POST /v2/contacts/update` → the room `http::dialects::wawp` reads its own wire type and makes an [`domain::Edit`] of
+//! it → [`gateway::Gateway::enter`] gives a [`session::Session`] for the credentials → `session.edit(edit)` puts it into
+//! the mailbox → the desk takes the whole mailbox as one batch: it loads the contacts it names, decides each with
+//! [`domain::decide`], stores what changed, commits once → only now every asker is answered → the room says the
+//! [`domain::Outcome`] in its own tongue. One trip down, one up: a precondition travels with the edit, the outcome brings
+//! the contact back, and no face reads before it writes.
+//!
+//! # Promises, and where they are kept
+//!
+//! - *A success is on disk.* `book::connection` sets `synchronous=FULL`; `session::actor` answers after the commit.
+//! - *No writer touches another's name.* `domain::edit` and `domain::observation`, with property tests beside them.
+//! - *Digits are never rewritten, a LID is never guessed.* `domain::chat_id`.
+//! - *An outsider cannot tell which instances exist.* `gateway::enter`: one refusal for everything.
+//! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
+//! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
+//!
+//! # How to add a dialect
+//!
+//! A folder in `http/dialects` with `mod.rs` (routes and three-line handlers), `wire.rs` (its spelling) and `problem.rs`
+//! (its errors), one line in `http::ROOMS`, its prefixes in `config.toml`, its fixtures in `tests/fixtures`.
+
 #![warn(clippy::unwrap_used, clippy::print_stdout)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+// Ground floor first.
 pub mod domain;
-pub mod gateway;
-pub mod http;
+
+pub mod book;
+
 pub mod session;
+
+pub mod gateway;
+
 pub mod sync;
+
+pub mod http;
+
+pub mod app;
+pub mod cli;
+pub mod config;
