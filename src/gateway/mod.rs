@@ -8,13 +8,15 @@ mod registry;
 mod scope;
 mod secrets;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::{
     fs::File,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::{runtime::Handle, task::AbortHandle};
@@ -209,7 +211,7 @@ impl Gateway {
                 () = self.registry.over_budget() => {}
                 _ = ticks.tick() => self.note_use().await,
             }
-            self.registry.tidy().await;
+            self.registry.tidy(Instant::now()).await;
         }
     }
 

@@ -37,6 +37,11 @@ impl Registry {
         self.sessions.remove(id).map(|(_, session)| session)
     }
 
+    #[cfg(test)]
+    pub(super) fn open_books(&self) -> usize {
+        self.open_books.count()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.sessions.len()
     }
@@ -56,8 +61,7 @@ impl Registry {
     }
 
     /// Closes books that have been idle, and the longest unused beyond nine tenths of the budget.
-    pub(super) async fn tidy(&self) {
-        let now = Instant::now();
+    pub(super) async fn tidy(&self, now: Instant) {
         let mut open: Vec<_> =
             self.all().into_iter().filter_map(|session| Some((session.last_used()?, session))).collect();
         open.sort_by_key(|(used, _)| *used);
@@ -65,7 +69,7 @@ impl Registry {
         let is_over = self.open_books.count() > self.budget;
         let surplus = if is_over { open.len().saturating_sub(self.budget * 9 / 10) } else { 0 };
         for (place, (used, session)) in open.into_iter().enumerate() {
-            if place < surplus || now.duration_since(used) >= self.idle {
+            if place < surplus || now.saturating_duration_since(used) >= self.idle {
                 session.rest().await;
             }
         }

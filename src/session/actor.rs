@@ -42,6 +42,8 @@ pub(super) struct Actor {
     used: AtomicU64,
     #[cfg(test)]
     pub(super) fault: Mutex<Option<fn()>>,
+    #[cfg(test)]
+    batches: AtomicU64,
 }
 
 impl Actor {
@@ -58,6 +60,8 @@ impl Actor {
             used: AtomicU64::new(0),
             #[cfg(test)]
             fault: Mutex::new(None),
+            #[cfg(test)]
+            batches: AtomicU64::new(0),
             setting,
         }
     }
@@ -86,9 +90,7 @@ impl Actor {
             metrics::histogram!("wabook_batch_edits").record(edits.len() as f64);
             let result = unpanicked(|| {
                 #[cfg(test)]
-                if let Some(fault) = self.fault.lock().unwrap().take() {
-                    fault();
-                }
+                self.rehearse();
                 self.opened(&mut desk)?.work(&edits)
             });
             match result {
@@ -227,6 +229,35 @@ impl Actor {
 
     fn desk(&self) -> MutexGuard<'_, Option<Desk>> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Actor {
+    /// Counts the batch, and fails as a test has planned.
+    fn rehearse(&self) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        let planned = self.fault.lock().unwrap().take();
+        if let Some(fault) = planned {
+            fault();
+        }
+    }
+
+    pub(super) fn while_holding_the_desk(&self, act: impl FnOnce()) {
+        let _desk = self.desk();
+        act();
+    }
+
+    pub(super) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn letters(&self) -> usize {
+        self.edits.len()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.edits.is_closed()
     }
 }
 

@@ -60,6 +60,16 @@ impl<L> Mailbox<L> {
         !self.state().awake
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.state().letters.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     fn state(&self) -> MutexGuard<'_, State<L>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,6 +10,8 @@ mod actor;
 mod desk;
 mod mailbox;
 mod readers;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::{Path, PathBuf},
