@@ -6,8 +6,10 @@ use proptest::prelude::*;
 use rstest::rstest;
 use tempfile::TempDir;
 use wabook::{
-    book::{self, Book, Direction, Head, PageQuery, Sort, Write},
-    domain::{CardPatch, ChatId, Contact, ContactId, Error, Field, Moment, NamePart, Revision, Seen, Source, Stamp},
+    book::{self, Book, Direction, Head, PageQuery, Sort, Touched, Write},
+    domain::{
+        CardPatch, ChatId, Contact, ContactId, Error, Field, Moment, NamePart, Revision, Seen, Source, Stamp, Who,
+    },
 };
 
 const SOURCE: Source = Source::known("test");
@@ -50,7 +52,9 @@ impl Shelf {
     fn update(&mut self, mut contact: Contact) -> Contact {
         let head = Head { revision: self.book.head().revision.next(), ..self.book.head() };
         contact.revision = head.revision;
-        self.book.write(&[Write::Update { contact: contact.clone(), source: SOURCE }], head).unwrap();
+        self.book
+            .write(&[Write::Update { contact: contact.clone(), source: SOURCE, touched: Touched::ALL }], head)
+            .unwrap();
         contact
     }
 
@@ -72,6 +76,10 @@ impl Shelf {
 
 fn id(text: &str) -> ChatId {
     text.parse().unwrap()
+}
+
+fn who(text: &str) -> Who {
+    Who::Chat(id(text))
 }
 
 fn name(text: &str) -> Option<NamePart> {
@@ -111,18 +119,21 @@ fn every_field_reads_back_as_it_was_stored() {
         labels: Field::Set(vec![]),
         params: Field::Set([("tier".into(), "\"gold\"".into())].into()),
         opted_in: Field::Set(false),
+        source_id: Field::Set(1),
+        status_id: Field::Set(1),
+        groups: Field::Set(vec![3, 5]),
     };
     assert!(patch.apply(&mut full.card));
     full.blocked = true;
     full.last_message_at = Some(Moment::from_millis(-1));
     full.conversation_count = 3;
     let stored = shelf.insert(vec![full]).remove(0);
-    for who in ["15551234567", "100875997589545@lid"] {
-        assert_eq!(shelf.book.load(&[id(who)]).unwrap(), [Some(stored.clone())]);
-        assert_eq!(shelf.book.reader().unwrap().get(&id(who)).unwrap(), Some(stored.clone()));
+    for spelling in ["15551234567", "100875997589545@lid"] {
+        assert_eq!(shelf.book.load(&[who(spelling)]).unwrap(), [Some(stored.clone())]);
+        assert_eq!(shelf.book.reader().unwrap().get(&who(spelling)).unwrap(), Some(stored.clone()));
     }
     let bare = shelf.insert(vec![Contact::unknown(id("777@lid"), Moment::from_millis(0))]).remove(0);
-    let ids = [id("777@lid"), id("888"), id("15551234567")];
+    let ids = [who("777@lid"), who("888"), who("15551234567")];
     assert_eq!(shelf.book.load(&ids).unwrap(), [Some(bare), None, Some(stored)]);
     shelf.assert_sound();
 }
@@ -139,7 +150,7 @@ fn the_head_moves_with_the_rows_and_survives_reopening() {
     assert!(!shelf.folder.path().join("book.db-wal").exists(), "closing folds the log in");
     let reopened = Book::open(shelf.folder.path()).unwrap();
     assert_eq!(reopened.head(), head);
-    assert_eq!(reopened.load(&[id("222")]).unwrap(), [None]);
+    assert_eq!(reopened.load(&[who("222")]).unwrap(), [None]);
 }
 
 #[test]
@@ -149,7 +160,7 @@ fn a_buried_contact_can_come_back_as_a_new_one() {
     shelf.bury(old.clone());
     let new = shelf.insert(vec![contact("111", "Bob again")]).remove(0);
     assert_ne!((old.id, old.uuid), (new.id, new.uuid));
-    assert_eq!(shelf.book.load(&[id("111")]).unwrap(), [Some(new)]);
+    assert_eq!(shelf.book.load(&[who("111")]).unwrap(), [Some(new)]);
     shelf.assert_sound();
 }
 
@@ -164,10 +175,13 @@ fn a_write_is_whole_or_not_at_all() {
     fine.names.saved.first = name("Rob");
     fine.revision = before.revision.next();
     let head = Head { revision: before.revision.next().next(), ..before };
-    let writes = [Write::Update { contact: fine, source: SOURCE }, Write::Insert { contact: clash, source: SOURCE }];
+    let writes = [
+        Write::Update { contact: fine, source: SOURCE, touched: Touched::ALL },
+        Write::Insert { contact: clash, source: SOURCE },
+    ];
     assert!(shelf.book.write(&writes, head).is_err());
     assert_eq!(shelf.book.head(), before);
-    assert_eq!(shelf.book.load(&[id("111"), id("222")]).unwrap(), [Some(bob), None]);
+    assert_eq!(shelf.book.load(&[who("111"), who("222")]).unwrap(), [Some(bob), None]);
     shelf.assert_sound();
 }
 
@@ -195,14 +209,14 @@ fn lists_come_in_every_order_and_page_the_same_both_ways(
     contacts[1].last_message_at = Some(Moment::from_millis(77));
     let bob = shelf.insert(contacts).remove(2);
     shelf.update(bob);
-    let query = PageQuery { sort: Some(sort), direction, limit: 100, ..PageQuery::default() };
+    let query = PageQuery { sort: vec![(sort, direction)], limit: 100, ..PageQuery::default() };
     assert_eq!(shelf.shown(&query), expected);
     for limit in 1..=6 {
         let reader = shelf.book.reader().unwrap();
         let (mut by_cursor, mut by_number) = (vec![], vec![]);
         let mut after = None;
         for page in 0.. {
-            let query = PageQuery { sort: Some(sort), direction, limit, ..PageQuery::default() };
+            let query = PageQuery { sort: vec![(sort, direction)], limit, ..PageQuery::default() };
             let numbered = reader.page(&PageQuery { offset: page * u64::from(limit), ..query.clone() }).unwrap();
             by_number.extend(numbered.contacts.iter().map(Contact::display));
             let walked = reader.page(&PageQuery { after, ..query }).unwrap();
@@ -273,11 +287,11 @@ fn a_reader_sees_what_was_written_and_a_copy_holds_it() {
     let mut shelf = Shelf::new();
     let reader = shelf.book.reader().unwrap();
     let bob = shelf.insert(vec![contact("111", "Bob")]).remove(0);
-    assert_eq!(reader.get(&id("111")).unwrap(), Some(bob.clone()));
+    assert_eq!(reader.get(&who("111")).unwrap(), Some(bob.clone()));
     let elsewhere = TempDir::new().unwrap();
     reader.copy_to(elsewhere.path()).unwrap();
     let copy = Book::open(elsewhere.path()).unwrap();
-    assert_eq!((copy.head(), copy.load(&[id("111")]).unwrap()), (shelf.book.head(), vec![Some(bob)]));
+    assert_eq!((copy.head(), copy.load(&[who("111")]).unwrap()), (shelf.book.head(), vec![Some(bob)]));
     assert!(matches!(reader.copy_to(elsewhere.path()), Err(Error::Duplicate { .. })), "a copy overwrites nothing");
 }
 
@@ -356,7 +370,7 @@ proptest! {
             changes += 1;
         }
         let held: Vec<_> = map.into_values().collect();
-        let query = PageQuery { sort: Some(Sort::ChatId), limit: 100, ..PageQuery::default() };
+        let query = PageQuery { sort: vec![(Sort::ChatId, Direction::Ascending)], limit: 100, ..PageQuery::default() };
         let page = shelf.book.reader().unwrap().page(&query).unwrap();
         prop_assert_eq!(page.contacts, held.clone());
         prop_assert_eq!(page.total, held.len() as u64);

@@ -38,6 +38,19 @@ pub(super) fn forget(connection: &Connection, contact: ContactId) -> Result<()> 
     Ok(())
 }
 
+const FORGET_OTHERS: &str = "DELETE FROM identity WHERE contact_id = ?1 AND chat_id NOT IN (?2, ?3)";
+
+/// After a contact got another phone: its old one no longer leads to it.
+pub(super) fn forget_others(connection: &Connection, contact: &Contact) -> Result<()> {
+    let mut ids = contact.chat_ids().map(|id| id.to_string());
+    let (first, second) = (ids.next(), ids.next().unwrap_or_default());
+    connection
+        .prepare_cached(FORGET_OTHERS)
+        .and_then(|mut statement| statement.execute(params![contact.id.0, first, second]))
+        .map_err(fault::meaning)?;
+    Ok(())
+}
+
 /// A LID and the phone it is known to belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mapping {

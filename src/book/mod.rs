@@ -4,8 +4,11 @@
 
 pub(crate) mod connection;
 pub(crate) mod fault;
+mod filter;
+mod idempotency;
 mod identity;
 mod query;
+mod register;
 mod rows;
 pub(crate) mod schema;
 
@@ -13,10 +16,15 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
 
+pub use filter::{Filter, FilterField, Test, Value};
+pub use idempotency::Done;
 pub use identity::Mapping;
 pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
 
-use crate::domain::{ChatId, Contact, ContactId, Epoch, Error, Moment, Result, Revision, Source};
+use crate::domain::{
+    Contact, ContactId, Entry, Epoch, Error, IdempotencyKey, Moment, NamePart, Register, RegisterAct, RegisterEdit,
+    Result, Revision, Source, Who,
+};
 
 /// The file name within an instance's folder.
 pub const FILE: &str = "book.db";
@@ -34,9 +42,37 @@ pub struct Head {
 /// One change of a batch. A contact that is new to the book carries the id `head.last_id + n`.
 #[derive(Debug)]
 pub enum Write {
-    Insert { contact: Contact, source: Source },
-    Update { contact: Contact, source: Source },
-    Bury { contact: Contact, revision: Revision, at: Moment },
+    Insert {
+        contact: Contact,
+        source: Source,
+    },
+    Update {
+        contact: Contact,
+        source: Source,
+        touched: Touched,
+    },
+    Bury {
+        contact: Contact,
+        revision: Revision,
+        at: Moment,
+    },
+    /// What an idempotency key has brought about.
+    Remember {
+        key: IdempotencyKey,
+        done: Done,
+        at: Moment,
+    },
+}
+
+/// What of an updated contact reaches beyond its own row. When in doubt: all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Touched {
+    pub chat_ids: bool,
+    pub groups: bool,
+}
+
+impl Touched {
+    pub const ALL: Self = Self { chat_ids: true, groups: true };
 }
 
 pub struct Book {
@@ -70,9 +106,40 @@ impl Book {
         self.head
     }
 
-    /// The contacts to which these chat ids lead, in the order asked.
-    pub fn load(&self, ids: &[ChatId]) -> Result<Vec<Option<Contact>>> {
-        ids.iter().map(|id| query::get(&self.connection, id)).collect()
+    /// The contacts who are meant, in the order asked.
+    pub fn load(&self, whom: &[Who]) -> Result<Vec<Option<Contact>>> {
+        whom.iter().map(|who| query::get(&self.connection, who)).collect()
+    }
+
+    /// Who has this e-mail, whatever its case.
+    pub fn with_email(&self, email: &str) -> Result<Vec<ContactId>> {
+        query::with_email(&self.connection, email)
+    }
+
+    /// Whether a register has this entry.
+    pub fn has_entry(&self, register: Register, id: i64) -> Result<bool> {
+        register::has(&self.connection, register, id)
+    }
+
+    /// What an idempotency key brought about, if it was used within its time.
+    pub fn recall(&self, key: &str) -> Result<Option<([u8; 32], Done)>> {
+        idempotency::recall(&self.connection, key)
+    }
+
+    /// Carries out one change of a register, durably. Whoever was in a group that goes is changed by it.
+    pub fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
+        let (entry, head) = register::edit(&mut self.connection, self.head, edit)?;
+        self.head = head;
+        Ok(entry)
+    }
+
+    /// The source of this name; made, durably, if there is none.
+    pub fn source_named(&mut self, name: &NamePart, at: Moment) -> Result<i64> {
+        if let Some(id) = register::named(&self.connection, Register::Sources, name)? {
+            return Ok(id);
+        }
+        let act = RegisterAct::Add { name: name.clone(), color: None };
+        Ok(self.edit_register(&RegisterEdit { register: Register::Sources, act, at })?.id)
     }
 
     /// Stores all of these or none, durably: when this returns `Ok`, they survive a power cut. `head` is the head
@@ -86,14 +153,24 @@ impl Book {
                 Write::Insert { contact, source } => {
                     rows::insert(&transaction, contact)?;
                     identity::learn(&transaction, contact, source)?;
+                    register::enrol(&transaction, contact)?;
                     contacts += 1;
                 }
-                Write::Update { contact, source } => {
+                Write::Update { contact, source, touched } => {
                     rows::update(&transaction, contact)?;
-                    identity::learn(&transaction, contact, source)?;
+                    if touched.chat_ids {
+                        identity::learn(&transaction, contact, source)?;
+                        identity::forget_others(&transaction, contact)?;
+                    }
+                    if touched.groups {
+                        register::leave_all(&transaction, contact.id)?;
+                        register::enrol(&transaction, contact)?;
+                    }
                 }
+                Write::Remember { key, done, at } => idempotency::remember(&transaction, key, done, *at)?,
                 Write::Bury { contact, revision, at } => {
                     identity::forget(&transaction, contact.id)?;
+                    register::leave_all(&transaction, contact.id)?;
                     rows::bury(&transaction, contact, *revision, *at)?;
                     contacts -= 1;
                 }

@@ -3,16 +3,20 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params, types::Value};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter, types::Value};
 
 use crate::{
-    book::{Head, connection, fault, rows, rows::columns},
-    domain::{ChatId, Contact, ContactId, Epoch, Error, Result, Revision, fold},
+    book::{Filter, Head, connection, fault, rows, rows::columns},
+    domain::{Contact, ContactId, Epoch, Error, Result, Revision, Who, fold},
 };
 
 const HEAD: &str = "SELECT epoch, revision, contacts, last_id, pruned FROM book";
-const GET: &str =
+const BY_CHAT_ID: &str =
     concat!("SELECT ", columns!(), " FROM contact WHERE id = (SELECT contact_id FROM identity WHERE chat_id = ?1)");
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM contact WHERE id = ?1");
+const BY_UUID: &str = concat!("SELECT ", columns!(), " FROM contact WHERE uuid BETWEEN ?1 AND ?2 LIMIT 1");
+const BY_EMAIL: &str = "SELECT id FROM contact WHERE email_key = ?1";
 
 pub(super) fn head(connection: &Connection) -> Result<Head> {
     let row = connection.prepare_cached(HEAD).and_then(|mut statement| {
@@ -32,9 +36,26 @@ pub(super) fn head(connection: &Connection) -> Result<Head> {
     row.map_err(fault::meaning)?.ok_or(Error::Quarantined)
 }
 
-pub(super) fn get(connection: &Connection, id: &ChatId) -> Result<Option<Contact>> {
-    let mut statement = connection.prepare_cached(GET).map_err(fault::meaning)?;
-    statement.query_row([id.to_string()], rows::contact).optional().map_err(fault::meaning)
+pub(super) fn get(connection: &Connection, who: &Who) -> Result<Option<Contact>> {
+    let one = |sql, params: &[&dyn ToSql]| {
+        let mut statement = connection.prepare_cached(sql).map_err(fault::meaning)?;
+        statement.query_row(params, rows::contact).optional().map_err(fault::meaning)
+    };
+    match who {
+        Who::Chat(id) => one(BY_CHAT_ID, &[&id.to_string()]),
+        Who::Id(id) => one(BY_ID, &[&id.0]),
+        Who::Uuid(uuid) => one(BY_UUID, &[uuid, uuid]),
+        Who::Vendor(id) => {
+            let (first, last) = id.range();
+            one(BY_UUID, &[&first, &last])
+        }
+    }
+}
+
+pub(super) fn with_email(connection: &Connection, email: &str) -> Result<Vec<ContactId>> {
+    let mut statement = connection.prepare_cached(BY_EMAIL).map_err(fault::meaning)?;
+    let ids = statement.query_map([fold(email)], |row| row.get(0).map(ContactId)).map_err(fault::meaning)?;
+    ids.collect::<rusqlite::Result<_>>().map_err(fault::meaning)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +63,7 @@ pub enum Sort {
     ChatId,
     /// The shown name, folded.
     Name,
+    LastName,
     /// The order of creation, which is the order of contact ids.
     Created,
     Updated,
@@ -62,15 +84,41 @@ pub struct Cursor {
     id: i64,
 }
 
+impl Cursor {
+    /// As text that a client can hand back; it says nothing of how the book is built.
+    pub fn to_text(&self) -> String {
+        let key = match &self.key {
+            Value::Integer(number) => format!("i{number}"),
+            Value::Text(text) => format!("t{text}"),
+            _ => String::new(),
+        };
+        BASE64_URL_SAFE_NO_PAD.encode(format!("{}.{key}", self.id))
+    }
+
+    /// `None` for what is no cursor of ours.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let plain = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (id, key) = plain.split_once('.')?;
+        let key = match key.split_at_checked(1)? {
+            ("i", number) => Value::Integer(number.parse().ok()?),
+            ("t", text) => Value::Text(text.to_owned()),
+            _ => return None,
+        };
+        Some(Self { key, id: id.parse().ok()? })
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct PageQuery {
-    pub sort: Option<Sort>,
-    pub direction: Direction,
+    /// The first sorts most; without any, by creation. The contact id settles ties, in the direction of the first.
+    pub sort: Vec<(Sort, Direction)>,
     /// Found anywhere in a name, number, e-mail or company, whatever its case and accents.
     pub search: Option<String>,
+    /// All must hold.
+    pub filters: Vec<Filter>,
     pub limit: u32,
     pub offset: u64,
-    /// Takes the place of `offset`, and costs the same at any depth.
+    /// Takes the place of `offset`, and costs the same at any depth. Only with a single sort.
     pub after: Option<Cursor>,
 }
 
@@ -89,6 +137,7 @@ impl Sort {
         match self {
             Self::ChatId => "i.chat_id",
             Self::Name => "c.sort_key",
+            Self::LastName => "coalesce(c.last, '') COLLATE NOCASE",
             Self::Created => "c.id",
             Self::Updated => "c.revision",
             Self::LastMessage => "coalesce(c.last_message_at, -9223372036854775808)",
@@ -118,37 +167,31 @@ impl Reader {
         head(&self.connection)
     }
 
-    pub fn get(&self, id: &ChatId) -> Result<Option<Contact>> {
-        get(&self.connection, id)
+    pub fn get(&self, who: &Who) -> Result<Option<Contact>> {
+        get(&self.connection, who)
     }
 
     pub fn page(&self, query: &PageQuery) -> Result<Page> {
         let snapshot = self.connection.unchecked_transaction().map_err(fault::meaning)?;
-        let needle = query.search.as_deref().and_then(needle);
-        let total = match &needle {
-            None => head(&snapshot)?.contacts,
-            Some(needle) => snapshot
-                .prepare_cached("SELECT count(*) FROM contact c WHERE instr(c.search_key, ?1) > 0")
-                .and_then(|mut statement| statement.query_row([needle], |row| row.get(0)))
-                .map_err(fault::meaning)?,
-        };
-        let sort = query.sort.unwrap_or(Sort::Created);
-        let mut statement = snapshot.prepare_cached(&select(query, sort)).map_err(fault::meaning)?;
-        let (key, id) = query.after.clone().map_or((Value::Null, 0), |cursor| (cursor.key, cursor.id));
-        let offset = if query.after.is_some() { 0 } else { query.offset };
-        // One row more than asked tells whether there is a next page.
-        let one_more = u64::from(query.limit) + 1;
-        let listed = statement
-            .query_map(params![needle, key, id, one_more, i64::try_from(offset).unwrap_or(i64::MAX)], |row| {
-                Ok((rows::contact(row)?, row.get::<_, Value>("sort_value")?))
+        let matching = Matching::of(query);
+        let total = if matching.is_everything() { head(&snapshot)?.contacts } else { matching.count(&snapshot)? };
+        let (sql, params) = matching.select(query);
+        let listed = snapshot
+            .prepare_cached(&sql)
+            .and_then(|mut statement| {
+                let rows = statement.query_map(params_from_iter(params), |row| {
+                    Ok((rows::contact(row)?, row.get::<_, Value>("sort_value")?))
+                })?;
+                rows.collect::<rusqlite::Result<Vec<_>>>()
             })
-            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
             .map_err(fault::meaning)?;
-        let next = (listed.len() as u64 == one_more)
-            .then(|| listed.iter().nth_back(1))
+        // One row more than asked was read, to know whether there is a next page.
+        let limit = query.limit as usize;
+        let next = (listed.len() > limit && query.sort.len() <= 1)
+            .then(|| listed.get(limit.checked_sub(1)?))
             .flatten()
             .map(|(contact, key)| Cursor { key: key.clone(), id: contact.id.0 });
-        let contacts = listed.into_iter().take(query.limit as usize).map(|(contact, _)| contact).collect();
+        let contacts = listed.into_iter().take(limit).map(|(contact, _)| contact).collect();
         Ok(Page { contacts, next, total })
     }
 
@@ -176,7 +219,11 @@ impl Reader {
 }
 
 /// Sums that must come out at zero.
-const CHECKS: [(&str, &str); 5] = [
+const CHECKS: [(&str, &str); 6] = [
+    (
+        "SELECT (SELECT count(*) FROM membership) - (SELECT count(*) FROM contact c, json_each(c.groups))",
+        "group memberships are off",
+    ),
     ("SELECT (SELECT count(*) FROM contact) - (SELECT contacts FROM book)", "the contact count is off"),
     ("SELECT count(*) FROM contact WHERE revision > (SELECT revision FROM book)", "contacts are ahead of the book"),
     ("SELECT count(*) FROM contact WHERE id > (SELECT last_id FROM book)", "contact ids are ahead of the book"),
@@ -196,23 +243,73 @@ fn needle(search: &str) -> Option<String> {
     (!needle.is_empty()).then_some(needle)
 }
 
-fn select(query: &PageQuery, sort: Sort) -> String {
-    let (key, table) = (sort.key(), sort.table());
-    let (order, beyond) = match query.direction {
-        Direction::Ascending => ("ASC", ">"),
-        Direction::Descending => ("DESC", "<"),
-    };
-    let columns = columns!().split(", ").map(|column| format!("c.{column}")).collect::<Vec<_>>().join(", ");
-    let matches = match query.search.as_deref().and_then(needle) {
-        Some(_) => "instr(c.search_key, ?1) > 0",
-        None => "?1 IS NULL",
-    };
-    let position = match query.after {
-        Some(_) => format!("({key}, c.id) {beyond} (?2, ?3)"),
-        None => "?2 IS NULL AND ?3 = 0".to_owned(),
-    };
-    format!(
-        "SELECT {columns}, {key} AS sort_value FROM {table} WHERE {matches} AND {position} \
-         ORDER BY {key} {order}, c.id {order} LIMIT ?4 OFFSET ?5"
-    )
+/// Which contacts a query is about, as SQL and its parameters.
+struct Matching {
+    conditions: Vec<String>,
+    params: Vec<Value>,
+}
+
+impl Matching {
+    fn of(query: &PageQuery) -> Self {
+        let mut matching = Self { conditions: Vec::new(), params: Vec::new() };
+        if let Some(needle) = query.search.as_deref().and_then(needle) {
+            matching.conditions.push("instr(c.search_key, ?) > 0".to_owned());
+            matching.params.push(Value::Text(needle));
+        }
+        for filter in &query.filters {
+            filter.write(&mut matching.conditions, &mut matching.params);
+        }
+        matching
+    }
+
+    fn is_everything(&self) -> bool {
+        self.conditions.is_empty()
+    }
+
+    fn count(&self, connection: &Connection) -> Result<u64> {
+        let sql = format!("SELECT count(*) FROM contact c WHERE {}", self.conditions.join(" AND "));
+        connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| statement.query_row(params_from_iter(&self.params), |row| row.get(0)))
+            .map_err(fault::meaning)
+    }
+
+    fn select(&self, query: &PageQuery) -> (String, Vec<Value>) {
+        let by_creation = [(Sort::Created, Direction::Ascending)];
+        let sorts = if query.sort.is_empty() { &by_creation } else { query.sort.as_slice() };
+        let (first, direction) = sorts[0];
+        let key = first.key();
+        let (mut conditions, mut params) = (self.conditions.clone(), self.params.clone());
+        let mut offset = query.offset;
+        if let (Some(cursor), [_]) = (&query.after, sorts) {
+            let beyond = if direction == Direction::Ascending { ">" } else { "<" };
+            conditions.push(format!("({key}, c.id) {beyond} (?, ?)"));
+            params.extend([cursor.key.clone(), Value::Integer(cursor.id)]);
+            offset = 0;
+        }
+        let table = if sorts.iter().any(|(sort, _)| *sort == Sort::ChatId) { Sort::ChatId } else { first }.table();
+        let condition = if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
+        let mut order: Vec<_> =
+            sorts.iter().map(|(sort, direction)| format!("{} {}", sort.key(), direction.sql())).collect();
+        order.push(format!("c.id {}", direction.sql()));
+        params.extend([
+            Value::Integer(i64::from(query.limit) + 1),
+            Value::Integer(i64::try_from(offset).unwrap_or(i64::MAX)),
+        ]);
+        let columns = columns!().split(", ").map(|column| format!("c.{column}")).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "SELECT {columns}, {key} AS sort_value FROM {table} WHERE {condition} ORDER BY {} LIMIT ? OFFSET ?",
+            order.join(", ")
+        );
+        (sql, params)
+    }
+}
+
+impl Direction {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Ascending => "ASC",
+            Self::Descending => "DESC",
+        }
+    }
 }

@@ -19,7 +19,7 @@ macro_rules! columns {
         "id, uuid, phone, lid, first, last, saved_at, saved_source, push, push_at, push_source, business, business_at, \
          business_source, email, company, description, city, state, zip, address, country_code, country_id, \
          assigned_id, kind, tags, labels, params, opted_in, blocked, last_message_at, conversation_count, created_at, \
-         updated_at, revision"
+         updated_at, revision, source_id, status_id, groups"
     };
 }
 pub(super) use columns;
@@ -27,8 +27,8 @@ pub(super) use columns;
 const INSERT: &str = concat!(
     "INSERT INTO contact (",
     columns!(),
-    ", sort_key, search_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)"
+    ", sort_key, search_key, email_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)"
 );
 
 // `uuid` and `created_at` are for life.
@@ -37,7 +37,8 @@ const UPDATE: &str = "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last 
     business_source = ?14, email = ?15, company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, \
     address = ?21, country_code = ?22, country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, \
     params = ?28, opted_in = ?29, blocked = ?30, last_message_at = ?31, conversation_count = ?32, \
-    updated_at = ?34, revision = ?35, sort_key = ?36, search_key = ?37 \
+    updated_at = ?34, revision = ?35, source_id = ?36, status_id = ?37, groups = ?38, sort_key = ?39, \
+    search_key = ?40, email_key = ?41 \
     WHERE id = ?1 AND uuid = ?2 AND created_at = ?33";
 
 const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at) \
@@ -133,8 +134,12 @@ fn bind(mut statement: CachedStatement<'_>, contact: &Contact) -> rusqlite::Resu
     next(&contact.created_at.millis())?;
     next(&contact.updated_at.millis())?;
     next(&contact.revision.number())?;
+    next(&card.source_id)?;
+    next(&card.status_id)?;
+    next(&json(card.groups.as_ref()))?;
     next(&fold(&contact.display()))?;
     next(&search_key(contact))?;
+    next(&card.email.as_deref().map(fold))?;
     match statement.raw_execute()? {
         1 => Ok(()),
         _ => Err(rusqlite::Error::StatementChangedRows(0)),
@@ -148,7 +153,7 @@ pub(super) fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
         place += 1;
         place - 1
     };
-    Ok(Contact {
+    let mut contact = Contact {
         id: ContactId(row.get(next())?),
         uuid: row.get::<_, Uuid>(next())?,
         phone: digits(row, next(), ChatId::phone)?,
@@ -174,6 +179,7 @@ pub(super) fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
             labels: from_json(row, next())?,
             params: from_json::<BTreeMap<_, _>>(row, next())?,
             opted_in: row.get(next())?,
+            ..Card::default()
         },
         blocked: row.get(next())?,
         last_message_at: row.get::<_, Option<i64>>(next())?.map(Moment::from_millis),
@@ -181,7 +187,11 @@ pub(super) fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
         created_at: Moment::from_millis(row.get(next())?),
         updated_at: Moment::from_millis(row.get(next())?),
         revision: Revision::new(row.get(next())?),
-    })
+    };
+    contact.card.source_id = row.get(next())?;
+    contact.card.status_id = row.get(next())?;
+    contact.card.groups = from_json(row, next())?;
+    Ok(contact)
 }
 
 pub(super) fn digits(

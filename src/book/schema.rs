@@ -15,8 +15,10 @@ pub(crate) struct Schema {
 }
 
 /// "wabk": tells books from other SQLite files.
-pub(super) const BOOK: Schema =
-    Schema { application_id: 0x7761_626b, migrations: &[include_str!("migrations/0001_book.sql")] };
+pub(super) const BOOK: Schema = Schema {
+    application_id: 0x7761_626b,
+    migrations: &[include_str!("migrations/0001_book.sql"), include_str!("migrations/0002_crm.sql")],
+};
 
 pub(super) const FIRST_HEAD: &str =
     "INSERT INTO book (only, epoch, revision, contacts, last_id, pruned) VALUES (1, ?1, 0, 0, 0, 0)";

@@ -74,4 +74,8 @@ card! {
     /// Key to JSON text; the value is opaque here.
     params: BTreeMap<Box<str>, Box<str>>,
     opted_in: bool,
+    source_id: i64,
+    status_id: i64,
+    /// Group ids, ascending.
+    groups: Vec<i64>,
 }

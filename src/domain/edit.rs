@@ -2,7 +2,7 @@
 //! the contact as it stands and stores the verdict.
 
 use crate::domain::{
-    CardPatch, ChatId, Contact, Error, Moment, NamePart, Result, Revision, Saved, Sighting, Source, Stamp,
+    CardPatch, Contact, Digits, Error, Moment, NamePart, Result, Revision, Saved, Sighting, Source, Stamp, Who,
 };
 
 /// One field of a change. Which JSON means "clear" and which "not mentioned" is each vendor's spelling.
@@ -74,6 +74,13 @@ pub struct Patch {
     pub saved: SavedPatch,
     pub card: CardPatch,
     pub blocked: Option<bool>,
+    /// Another phone for the contact; its old one no longer leads to it.
+    pub phone: Option<Digits>,
+    /// The source by its name; made if there is none of that name.
+    pub source_named: Option<NamePart>,
+    /// Groups to enter and to leave, beside those that it is in.
+    pub join: Vec<i64>,
+    pub leave: Vec<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,16 +95,52 @@ pub enum Act {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     Absent,
+    Present,
     At(Revision),
+}
+
+/// What must hold for an edit to be carried out; checked in the same batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Require {
+    pub contact: Option<Precondition>,
+    /// No other contact has this e-mail, whatever its case.
+    pub unique_email: bool,
+    /// The groups, source and status named exist.
+    pub references: bool,
+}
+
+/// A key by which a repeated request is known, and a fingerprint of the request, so that another one under the same key
+/// is told from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    pub key: Box<str>,
+    pub fingerprint: [u8; 32],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    pub who: ChatId,
+    pub who: Who,
     pub act: Act,
-    pub require: Option<Precondition>,
+    pub require: Require,
     pub at: Moment,
     pub source: Source,
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Edit {
+    pub fn new(who: impl Into<Who>, act: Act, at: Moment, source: Source) -> Self {
+        Self { who: who.into(), act, require: Require::default(), at, source, key: None }
+    }
+
+    pub fn save(who: impl Into<Who>, patch: Patch, at: Moment, source: Source) -> Self {
+        Self::new(who, Act::Save(Box::new(patch)), at, source)
+    }
+
+    #[must_use]
+    pub fn requiring(mut self, require: Require) -> Self {
+        self.require = require;
+        self
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,21 +167,35 @@ impl Change {
 pub struct Outcome {
     pub change: Change,
     pub contact: Contact,
+    /// The contact's revision after this edit; for a repeated request, after the first one.
+    pub revision: Revision,
+    /// This request was known by its idempotency key and not carried out again.
+    pub replayed: bool,
 }
 
 /// What the book shall hold, before numbers and revisions are drawn.
-pub type Verdict = Outcome;
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub change: Change,
+    pub contact: Contact,
+}
 
 pub fn decide(present: Option<&Contact>, edit: &Edit) -> Result<Verdict> {
-    match (edit.require, present) {
+    match (edit.require.contact, present) {
         (Some(Precondition::Absent), Some(contact)) => return Err(Error::Stale { now: Some(contact.revision) }),
+        (Some(Precondition::Present), None) => return Err(Error::NoContact),
         (Some(Precondition::At(_)), None) => return Err(Error::Stale { now: None }),
         (Some(Precondition::At(revision)), Some(contact)) if revision != contact.revision => {
             return Err(Error::Stale { now: Some(contact.revision) });
         }
         _ => {}
     }
-    let mut contact = present.cloned().unwrap_or_else(|| Contact::unknown(edit.who, edit.at));
+    let mut contact = match (present, edit.who) {
+        (Some(contact), _) => contact.clone(),
+        (None, Who::Chat(id)) => Contact::unknown(id, edit.at),
+        // A number that the book never gave, or gave to somebody who is gone.
+        (None, _) => return Err(Error::NoContact),
+    };
     let changed = match &edit.act {
         Act::Delete if present.is_none() => return Err(Error::NoContact),
         Act::Delete => return Ok(Verdict { change: Change::Deleted, contact }),
@@ -160,8 +217,24 @@ fn save(patch: &Patch, edit: &Edit, contact: &mut Contact) -> bool {
     let by = Stamp { at: edit.at, source: edit.source.clone() };
     let named = patch.saved.apply(&mut contact.names.saved, &by);
     let filed = patch.card.apply(&mut contact.card);
+    let regrouped = regroup(patch, &mut contact.card.groups);
     let blocked = patch.blocked.is_some_and(|blocked| std::mem::replace(&mut contact.blocked, blocked) != blocked);
-    named || filed || blocked
+    let moved = patch.phone.is_some_and(|phone| contact.phone.replace(phone) != Some(phone));
+    named || filed || regrouped || blocked || moved
+}
+
+/// Groups are a set: ascending, no empty list.
+fn regroup(patch: &Patch, groups: &mut Option<Vec<i64>>) -> bool {
+    if patch.join.is_empty() && patch.leave.is_empty() {
+        return false;
+    }
+    let before = groups.take().unwrap_or_default();
+    let mut after: Vec<_> = before.iter().chain(&patch.join).copied().filter(|id| !patch.leave.contains(id)).collect();
+    after.sort_unstable();
+    after.dedup();
+    let changed = after != before;
+    *groups = (!after.is_empty()).then_some(after);
+    changed
 }
 
 #[cfg(test)]
@@ -169,13 +242,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::ChatId;
 
     fn who() -> ChatId {
         "15551234567".parse().unwrap()
     }
 
     fn edit(act: Act, at: i64) -> Edit {
-        Edit { who: who(), act, require: None, at: Moment::from_millis(at), source: Source::known("test") }
+        Edit::new(who(), act, Moment::from_millis(at), Source::known("test"))
     }
 
     fn parts(first: Field<&str>, last: Field<&str>) -> Act {
@@ -228,14 +302,14 @@ mod tests {
         let mut bob = after(&[whole("Bob")]).unwrap();
         bob.revision = Revision::new(7);
         let mut absent = edit(whole("Rob"), 2);
-        absent.require = Some(Precondition::Absent);
+        absent.require.contact = Some(Precondition::Absent);
         assert!(decide(None, &absent).is_ok());
         assert!(matches!(decide(Some(&bob), &absent), Err(Error::Stale { now: Some(r) }) if r.number() == 7));
         let mut at = edit(whole("Rob"), 2);
-        at.require = Some(Precondition::At(Revision::new(7)));
+        at.require.contact = Some(Precondition::At(Revision::new(7)));
         assert!(decide(Some(&bob), &at).is_ok());
         assert!(matches!(decide(None, &at), Err(Error::Stale { now: None })));
-        at.require = Some(Precondition::At(Revision::new(6)));
+        at.require.contact = Some(Precondition::At(Revision::new(6)));
         assert!(matches!(decide(Some(&bob), &at), Err(Error::Stale { .. })));
     }
 
@@ -271,6 +345,7 @@ mod tests {
     prop_compose! {
         fn any_patch()(
             first in any_field(), last in any_field(), whole in proptest::option::of("[A-Z][a-z]{0,4}( [A-Z][a-z]{0,4})?"),
+            join in proptest::collection::vec(1i64..4, 0..3), leave in proptest::collection::vec(1i64..4, 0..3),
             blocked in any::<Option<bool>>(), tags in proptest::option::of(proptest::collection::vec("[a-c]", 0..3)),
         ) -> Patch {
             let saved = match whole {
@@ -278,7 +353,7 @@ mod tests {
                 None => SavedPatch::Parts { first, last },
             };
             let tags = tags.map_or(Field::Keep, |tags| Field::Set(tags.into_iter().map(String::into_boxed_str).collect()));
-            Patch { saved, card: CardPatch { tags, ..CardPatch::default() }, blocked }
+            Patch { saved, card: CardPatch { tags, ..CardPatch::default() }, blocked, join, leave, ..Patch::default() }
         }
     }
 

@@ -35,6 +35,18 @@ pub enum Error {
     NoToken,
     #[error("no such contact")]
     NoContact,
+    /// No such group, source or status.
+    #[error("no such entry")]
+    NoEntry,
+    /// The edit refers to a group, source or status that does not exist.
+    #[error("{field} refers to something that does not exist")]
+    Unknown { field: &'static str },
+    /// A source or status that contacts still have.
+    #[error("still in use by {by} contacts")]
+    InUse { by: u64 },
+    /// An idempotency key that was used for another request.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// A precondition did not hold; `now` is the contact's present revision, if it exists.
@@ -74,6 +86,10 @@ impl Error {
             Self::NoInstance => "no_instance",
             Self::NoToken => "no_token",
             Self::NoContact => "no_contact",
+            Self::NoEntry => "no_entry",
+            Self::Unknown { .. } => "unknown_reference",
+            Self::InUse { .. } => "in_use",
+            Self::KeyReused => "key_reused",
             Self::Invalid(_) => "invalid",
             Self::Stale { .. } => "stale",
             Self::Duplicate { .. } => "duplicate",

@@ -11,16 +11,22 @@ mod instance;
 mod moment;
 mod name;
 mod observation;
+mod register;
 mod revision;
+mod who;
 
 pub use card::{Card, CardPatch, Kind};
 pub use chat_id::{ChatId, Digits};
 pub use contact::{Contact, ContactId};
-pub use edit::{Act, Change, Edit, Field, Outcome, Patch, Precondition, SavedPatch, Verdict, decide};
+pub use edit::{
+    Act, Change, Edit, Field, IdempotencyKey, Outcome, Patch, Precondition, Require, SavedPatch, Verdict, decide,
+};
 pub use error::{Error, Invalid, Result};
 pub use fold::fold;
 pub use instance::InstanceId;
 pub use moment::Moment;
 pub use name::{NamePart, Names, Saved, Seen, Source, Stamp};
 pub use observation::Sighting;
+pub use register::{Entry, Register, RegisterAct, RegisterEdit};
 pub use revision::{Epoch, Revision};
+pub use who::{VendorId, Who};

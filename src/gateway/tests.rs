@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{Act, Edit, Field, NamePart, Patch, SavedPatch, Source};
+use crate::domain::{ChatId, Edit, Field, NamePart, Patch, SavedPatch, Source};
 
 fn open_with(folder: &TempDir, open_books: usize) -> Arc<Gateway> {
     try_open(folder, open_books).unwrap()
@@ -36,16 +36,15 @@ async fn instance_with_token(gateway: &Arc<Gateway>, id: &str, scopes: &[&str]) 
     office.keyring(&instance.id).unwrap().create(wish).await.unwrap().1
 }
 
+fn chat(text: &str) -> ChatId {
+    text.parse().unwrap()
+}
+
 fn named(who: &str, first: &str) -> Edit {
     let first = Field::from(NamePart::parse(first, "name").unwrap());
     let saved = SavedPatch::Parts { first, last: Field::Keep };
-    Edit {
-        who: who.parse().unwrap(),
-        act: Act::Save(Box::new(Patch { saved, ..Patch::default() })),
-        require: None,
-        at: now(),
-        source: Source::known("test"),
-    }
+    let who: ChatId = who.parse().unwrap();
+    Edit::save(who, Patch { saved, ..Patch::default() }, now(), Source::known("test"))
 }
 
 fn with<'a>(instance: &'a str, token: &'a str) -> Credentials<'a> {
@@ -101,7 +100,7 @@ async fn quiet_books_close_so_that_open_ones_stay_within_the_budget() {
     .await
     .expect("the longest unused are closed");
     for session in gateway.registry.all() {
-        let contact = session.get("111".parse().unwrap()).await.unwrap().unwrap();
+        let contact = session.get(chat("111")).await.unwrap().unwrap();
         assert_eq!(contact.display(), session.id().as_str(), "a closed book opens again by itself");
     }
     gateway.registry.tidy(Instant::now() + Duration::from_secs(7200)).await;
@@ -129,7 +128,7 @@ async fn tokens_and_books_survive_a_restart_and_a_revoked_token_stays_revoked() 
     let gateway = open_with(&folder, 100);
     assert!(!gateway.is_new());
     let session = gateway.enter(with("one", token.reveal()), Scope::ContactsRead).unwrap();
-    assert_eq!(session.get("111".parse().unwrap()).await.unwrap().unwrap().display(), "Bob");
+    assert_eq!(session.get(chat("111")).await.unwrap().unwrap().display(), "Bob");
     assert!(gateway.enter(with("one", doomed_secret.reveal()), Scope::ContactsRead).is_err());
     let tokens = office(&gateway).keyring(&"one".parse().unwrap()).unwrap().list().await.unwrap();
     assert!(tokens.iter().any(|token| token.last_used_at.is_some()), "the last use was noted at the end");
@@ -178,7 +177,7 @@ async fn a_removed_instance_is_gone_with_its_book_and_never_taken_over() {
     assert!(!rest.exists());
     let token = instance_with_token(&gateway, "one", &["*"]).await;
     let session = gateway.enter(with("one", token.reveal()), Scope::ContactsRead).unwrap();
-    assert_eq!(session.get("111".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(session.get(chat("111")).await.unwrap(), None);
     gateway.close().await;
 }
 
@@ -246,7 +245,7 @@ async fn a_backup_is_a_sessions_folder_of_its_own() {
 
     let restored = open_with(&copy, 100);
     let session = restored.enter(with("one", token.reveal()), Scope::ContactsRead).unwrap();
-    assert_eq!(session.get("111".parse().unwrap()).await.unwrap().unwrap().display(), "Bob");
-    assert_eq!(session.get("222".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(session.get(chat("111")).await.unwrap().unwrap().display(), "Bob");
+    assert_eq!(session.get(chat("222")).await.unwrap(), None);
     restored.close().await;
 }

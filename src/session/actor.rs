@@ -16,24 +16,31 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     Setting,
-    desk::Desk,
+    desk::{Bundle, Desk, Settled},
     mailbox::{Mailbox, Posted},
     readers::Readers,
 };
 use crate::{
     book::Reader,
-    domain::{ChatId, Contact, Edit, Error, InstanceId, Moment, Outcome, Result},
+    domain::{Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, RegisterEdit, Result, Who},
 };
 
 type Answer<T> = oneshot::Sender<Result<T>>;
+
+/// What the writer can be asked.
+pub(super) enum Letter {
+    One(Edit, Answer<Outcome>),
+    Many(Bundle, Answer<Settled>),
+    Register(RegisterEdit, Answer<Entry>),
+}
 
 pub(super) struct Actor {
     pub(super) id: InstanceId,
     pub(super) folder: PathBuf,
     pub(super) setting: Setting,
     pub(super) long_reads: Arc<Semaphore>,
-    edits: Mailbox<(Edit, Answer<Outcome>)>,
-    asks: Mailbox<(ChatId, Answer<Option<Contact>>)>,
+    edits: Mailbox<Letter>,
+    asks: Mailbox<(Who, Answer<Option<Contact>>)>,
     /// Empty while the book is closed.
     desk: Mutex<Option<Desk>>,
     readers: Readers,
@@ -66,16 +73,16 @@ impl Actor {
         }
     }
 
-    pub(super) fn post_edit(self: &Arc<Self>, edit: Edit, answer: Answer<Outcome>) -> Result<()> {
-        if self.edits.post((edit, answer))? == Posted::Wake {
+    pub(super) fn post(self: &Arc<Self>, letter: Letter) -> Result<()> {
+        if self.edits.post(letter)? == Posted::Wake {
             let actor = Arc::clone(self);
             self.setting.runtime.spawn_blocking(move || actor.work());
         }
         Ok(())
     }
 
-    pub(super) fn post_ask(self: &Arc<Self>, id: ChatId, answer: Answer<Option<Contact>>) -> Result<()> {
-        if self.asks.post((id, answer))? == Posted::Wake {
+    pub(super) fn post_ask(self: &Arc<Self>, who: Who, answer: Answer<Option<Contact>>) -> Result<()> {
+        if self.asks.post((who, answer))? == Posted::Wake {
             let actor = Arc::clone(self);
             self.setting.runtime.spawn_blocking(move || actor.look_up());
         }
@@ -86,27 +93,47 @@ impl Actor {
     fn work(&self) {
         let mut desk = self.desk();
         while let Some(letters) = self.edits.take() {
-            let (edits, answers): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
-            metrics::histogram!("wabook_batch_edits").record(edits.len() as f64);
-            let result = unpanicked(|| {
-                #[cfg(test)]
-                self.rehearse();
-                self.opened(&mut desk)?.work(&edits)
-            });
-            match result {
-                Ok(outcomes) => {
-                    for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                        let _ = answer.send(outcome);
+            let mut batch = Batch::default();
+            for letter in letters {
+                match letter {
+                    Letter::One(edit, answer) => {
+                        batch.add(Bundle { edits: vec![edit], whole: false }, Asker::One(answer))
                     }
-                }
-                Err(error) => {
-                    self.recover(&mut desk, &error);
-                    for answer in answers {
-                        let _ = answer.send(Err(error.clone()));
+                    Letter::Many(bundle, answer) => batch.add(bundle, Asker::Many(answer)),
+                    Letter::Register(edit, answer) => {
+                        // Everybody sees things in the order in which they came.
+                        self.carry_out(&mut desk, std::mem::take(&mut batch));
+                        let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_register(&edit)));
                     }
                 }
             }
+            self.carry_out(&mut desk, batch);
         }
+    }
+
+    fn carry_out(&self, desk: &mut Option<Desk>, mut batch: Batch) {
+        if batch.bundles.is_empty() {
+            return;
+        }
+        let count: usize = batch.bundles.iter().map(|bundle| bundle.edits.len()).sum();
+        metrics::histogram!("wabook_batch_edits").record(count as f64);
+        match self.at_desk(desk, |desk| desk.work(&mut batch.bundles)) {
+            Ok(settled) => batch.askers.into_iter().zip(settled).for_each(|(asker, settled)| asker.tell(Ok(settled))),
+            Err(error) => batch.askers.into_iter().for_each(|asker| asker.tell(Err(error.clone()))),
+        }
+    }
+
+    /// Work at the open desk, with what follows from its failing.
+    fn at_desk<T>(&self, desk: &mut Option<Desk>, work: impl FnOnce(&mut Desk) -> Result<T>) -> Result<T> {
+        let result = unpanicked(|| {
+            #[cfg(test)]
+            self.rehearse();
+            work(self.opened(desk)?)
+        });
+        if let Err(error) = &result {
+            self.recover(desk, error);
+        }
+        result
     }
 
     /// Point reads until that mailbox is empty; beside the desk.
@@ -258,6 +285,40 @@ impl Actor {
 
     pub(super) fn is_closed(&self) -> bool {
         self.edits.is_closed()
+    }
+}
+
+/// Letters that become one commit, and who waits for each.
+#[derive(Default)]
+struct Batch {
+    bundles: Vec<Bundle>,
+    askers: Vec<Asker>,
+}
+
+enum Asker {
+    One(Answer<Outcome>),
+    Many(Answer<Settled>),
+}
+
+impl Batch {
+    fn add(&mut self, bundle: Bundle, asker: Asker) {
+        self.bundles.push(bundle);
+        self.askers.push(asker);
+    }
+}
+
+impl Asker {
+    /// Who has gone away is not told.
+    fn tell(self, result: Result<Settled>) {
+        match self {
+            Self::One(answer) => {
+                let one = result.and_then(|mut settled| settled.outcomes.pop().unwrap_or(Err(Error::Busy)));
+                let _ = answer.send(one);
+            }
+            Self::Many(answer) => {
+                let _ = answer.send(result);
+            }
+        }
     }
 }
 

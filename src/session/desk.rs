@@ -1,21 +1,37 @@
 //! The desk works through one batch of edits, synchronously: load the contacts they name, decide each in order, store
 //! what changed in one commit. Knows nothing of mailboxes, threads or who asked.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use crate::{
-    book::{Book, Write},
-    domain::{Change, ChatId, Contact, ContactId, Edit, Outcome, Result, decide},
+    book::{Book, Done, Head, Touched, Write},
+    domain::{
+        Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Outcome, Patch, Register,
+        RegisterEdit, Result, Verdict, Who, decide, fold,
+    },
 };
 
 pub(super) struct Desk {
     book: Book,
 }
 
-/// A contact as the batch sees it, and the write that will store it, if one is planned already.
-struct Slot {
-    contact: Option<Contact>,
-    planned: Option<usize>,
+/// Edits that came together.
+#[derive(Debug)]
+pub(super) struct Bundle {
+    pub(super) edits: Vec<Edit>,
+    /// If one of them fails, none is carried out.
+    pub(super) whole: bool,
+}
+
+/// What came of a bundle.
+#[derive(Debug)]
+pub struct Settled {
+    /// For each edit in order. Of a bundle that was not stored: what would have come of it.
+    pub outcomes: Vec<Result<Outcome>>,
+    pub stored: bool,
 }
 
 impl Desk {
@@ -31,86 +47,321 @@ impl Desk {
         self.book.close()
     }
 
-    /// An outcome for each edit, all of them durable. An error is the whole batch's: nothing of it was answered, and
-    /// unless it is `OutcomeUnknown`, nothing of it was stored.
-    pub(super) fn work(&mut self, edits: &[Edit]) -> Result<Vec<Result<Outcome>>> {
-        let (mut slots, places) = self.lay_out(edits)?;
-        let mut head = self.book.head();
-        let mut writes = Vec::with_capacity(slots.len());
-        let mut outcomes = Vec::with_capacity(edits.len());
-        for edit in edits {
-            let slot = &mut slots[places[&edit.who]];
-            let decided = decide(slot.contact.as_ref(), edit);
-            outcomes.push(decided.map(|mut verdict| {
-                if verdict.change != Change::Unchanged {
-                    head.revision = head.revision.next();
-                    verdict.contact.revision = head.revision;
-                }
-                if verdict.change == Change::Created {
-                    head.last_id = ContactId(head.last_id.0 + 1);
-                    verdict.contact.id = head.last_id;
-                    verdict.contact.uuid = uuid::Uuid::now_v7();
-                }
-                plan(&verdict, edit, slot, &mut writes);
-                verdict
-            }));
-        }
+    /// Every outcome is durable. An error is the whole batch's: nothing of it was answered, and unless it is
+    /// `OutcomeUnknown`, nothing of it was stored.
+    pub(super) fn work(&mut self, bundles: &mut [Bundle]) -> Result<Vec<Settled>> {
+        self.name_sources(bundles)?;
+        let mut batch = Batch::lay_out(&self.book, bundles)?;
+        let settled = bundles.iter().map(|bundle| batch.settle(bundle)).collect::<Result<_>>()?;
+        let Batch { writes, head, .. } = batch;
         if !writes.is_empty() {
             self.book.write(&writes, head)?;
         }
-        Ok(outcomes)
+        Ok(settled)
     }
 
-    /// One slot for each contact that the edits name, and the slot to which each chat id leads.
-    fn lay_out(&self, edits: &[Edit]) -> Result<(Vec<Slot>, HashMap<ChatId, usize>)> {
-        let mut places = HashMap::with_capacity(edits.len());
-        let mut asked = Vec::with_capacity(edits.len());
-        for edit in edits {
-            places.entry(edit.who).or_insert_with(|| {
-                asked.push(edit.who);
-                asked.len() - 1
-            });
+    pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
+        self.book.edit_register(edit)
+    }
+
+    /// Sources that are named rather than numbered get their number; a new name becomes a source first.
+    fn name_sources(&mut self, bundles: &mut [Bundle]) -> Result<()> {
+        let mut known = HashMap::new();
+        for edit in bundles.iter_mut().flat_map(|bundle| &mut bundle.edits) {
+            let Act::Save(patch) = &mut edit.act else { continue };
+            let Some(name) = patch.source_named.take() else { continue };
+            let id = match known.get(&name) {
+                Some(id) => *id,
+                None => self.book.source_named(&name, edit.at)?,
+            };
+            patch.card.source_id = Field::Set(id);
+            known.insert(name, id);
         }
-        let loaded = self.book.load(&asked)?;
-        let mut by_contact = HashMap::new();
-        for (place, contact) in loaded.iter().enumerate() {
-            // A phone and a LID of one contact share its slot.
-            if let Some(contact) = contact {
-                let first = *by_contact.entry(contact.id).or_insert(place);
-                places.insert(asked[place], first);
-            }
-        }
-        let slots = loaded.into_iter().map(|contact| Slot { contact, planned: None }).collect();
-        Ok((slots, places))
+        Ok(())
     }
 }
 
-/// Several changes of one contact become one write, until it is deleted: what comes after that is a new contact.
-fn plan(verdict: &Outcome, edit: &Edit, slot: &mut Slot, writes: &mut Vec<Write>) {
-    let Outcome { change, contact } = verdict;
-    match change {
-        Change::Unchanged => {}
-        Change::Created => {
-            slot.planned = Some(writes.len());
-            writes.push(Write::Insert { contact: contact.clone(), source: edit.source.clone() });
-            slot.contact = Some(contact.clone());
+/// A contact as the batch sees it, and the write that will store it, if one is planned already.
+#[derive(Clone, Default)]
+struct Slot {
+    contact: Option<Contact>,
+    planned: Option<usize>,
+}
+
+/// A batch under way: the contacts as they will be, and the writes that make them so.
+struct Batch<'book> {
+    book: &'book Book,
+    head: Head,
+    slots: Vec<Slot>,
+    /// The slot to which each way of pointing at a contact leads.
+    places: HashMap<Who, usize>,
+    writes: Vec<Write>,
+    /// Who has an e-mail now, of those that changed in this batch.
+    emails: HashMap<String, Option<ContactId>>,
+    keys: HashMap<Box<str>, ([u8; 32], Outcome)>,
+    entries: HashMap<(Register, i64), bool>,
+}
+
+/// What a bundle that fails as a whole goes back to.
+struct Savepoint {
+    head: Head,
+    slots: Vec<Slot>,
+    places: HashMap<Who, usize>,
+    emails: HashMap<String, Option<ContactId>>,
+    keys: HashMap<Box<str>, ([u8; 32], Outcome)>,
+}
+
+impl<'book> Batch<'book> {
+    /// One slot for each contact that the edits name.
+    fn lay_out(book: &'book Book, bundles: &[Bundle]) -> Result<Self> {
+        let edits = || bundles.iter().flat_map(|bundle| &bundle.edits);
+        let count = edits().count();
+        let mut seen = HashSet::with_capacity(count);
+        let mut asked = Vec::with_capacity(count);
+        let wanted_phone = |edit: &Edit| match &edit.act {
+            Act::Save(patch) => patch.phone.map(|digits| Who::Chat(ChatId::Phone(digits))),
+            _ => None,
+        };
+        for who in edits().flat_map(|edit| [Some(edit.who), wanted_phone(edit)]).flatten() {
+            if seen.insert(who) {
+                asked.push(who);
+            }
         }
-        Change::Updated => {
-            match slot.planned.map(|place| &mut writes[place]) {
-                Some(Write::Insert { contact: planned, .. } | Write::Update { contact: planned, .. }) => {
-                    planned.clone_from(contact);
+        let loaded = book.load(&asked)?;
+        let mut places = HashMap::with_capacity(asked.len());
+        let mut by_contact = HashMap::with_capacity(asked.len());
+        let mut slots = Vec::with_capacity(asked.len());
+        for (who, contact) in asked.into_iter().zip(loaded) {
+            // A phone and a LID of one contact share its slot.
+            let place = match contact.as_ref().and_then(|contact| by_contact.get(&contact.id)) {
+                Some(place) => *place,
+                None => slots.len(),
+            };
+            places.insert(who, place);
+            if place == slots.len() {
+                if let Some(contact) = &contact {
+                    by_contact.insert(contact.id, place);
                 }
-                _ => {
-                    slot.planned = Some(writes.len());
-                    writes.push(Write::Update { contact: contact.clone(), source: edit.source.clone() });
+                slots.push(Slot { contact, planned: None });
+            }
+        }
+        let (writes, emails, keys, entries) = Default::default();
+        let mut batch = Self { book, head: book.head(), slots, places, writes, emails, keys, entries };
+        // All of a loaded contact's chat ids lead to it, also those that nobody named.
+        for (place, ids) in batch.chat_ids_of_slots() {
+            for id in ids {
+                batch.places.insert(Who::Chat(id), place);
+            }
+        }
+        Ok(batch)
+    }
+
+    fn chat_ids_of_slots(&self) -> Vec<(usize, Vec<ChatId>)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(place, slot)| Some((place, slot.contact.as_ref()?.chat_ids().collect()))).collect()
+    }
+
+    fn settle(&mut self, bundle: &Bundle) -> Result<Settled> {
+        let savepoint = bundle.whole.then(|| self.savepoint());
+        let first_write = self.writes.len();
+        let mut outcomes = Vec::with_capacity(bundle.edits.len());
+        for edit in &bundle.edits {
+            // A bundle that may be taken back does not touch writes from before it.
+            let may_revise_from = if bundle.whole { first_write } else { 0 };
+            outcomes.push(match self.decide(edit, may_revise_from) {
+                // What the book itself says is wrong is no answer to one edit.
+                Err(error @ (Error::Internal(_) | Error::Quarantined | Error::Full)) => return Err(error),
+                decided => decided,
+            });
+        }
+        let stored = match savepoint {
+            Some(savepoint) if outcomes.iter().any(Result::is_err) => {
+                self.go_back_to(savepoint);
+                self.writes.truncate(first_write);
+                false
+            }
+            _ => true,
+        };
+        Ok(Settled { outcomes, stored })
+    }
+
+    fn decide(&mut self, edit: &Edit, may_revise_from: usize) -> Result<Outcome> {
+        let place = self.places[&edit.who];
+        if let Some(key) = &edit.key
+            && let Some(outcome) = self.replay(key, edit, place)?
+        {
+            return Ok(outcome);
+        }
+        let present = self.slots[place].contact.as_ref();
+        if let Act::Save(patch) = &edit.act {
+            self.check(edit, patch, present.map(|contact| contact.id))?;
+        }
+        let present = self.slots[place].contact.as_ref();
+        let Verdict { change, mut contact } = decide(present, edit)?;
+        if change != Change::Unchanged {
+            self.head.revision = self.head.revision.next();
+            contact.revision = self.head.revision;
+        }
+        if change == Change::Created {
+            self.head.last_id = ContactId(self.head.last_id.0 + 1);
+            contact.id = self.head.last_id;
+            contact.uuid = uuid::Uuid::now_v7();
+        }
+        let outcome = Outcome { change, revision: contact.revision, contact, replayed: false };
+        self.plan(&outcome, edit, place, may_revise_from);
+        if let Some(key) = &edit.key {
+            let done = Done { change, contact: outcome.contact.id, revision: outcome.revision };
+            self.writes.push(Write::Remember { key: key.clone(), done, at: edit.at });
+            self.keys.insert(key.key.clone(), (key.fingerprint, outcome.clone()));
+        }
+        Ok(outcome)
+    }
+
+    /// What was answered to the first request under this key.
+    fn replay(&self, key: &IdempotencyKey, edit: &Edit, place: usize) -> Result<Option<Outcome>> {
+        let (fingerprint, outcome) = match self.keys.get(&key.key) {
+            Some((fingerprint, outcome)) => (*fingerprint, outcome.clone()),
+            None => {
+                let Some((fingerprint, done)) = self.book.recall(&key.key)? else { return Ok(None) };
+                let contact = match (&self.slots[place].contact, edit.who) {
+                    (Some(contact), _) => contact.clone(),
+                    (None, Who::Chat(id)) => Contact::unknown(id, edit.at),
+                    (None, _) => return Err(Error::NoContact),
+                };
+                let Done { change, revision, .. } = done;
+                (fingerprint, Outcome { change, contact, revision, replayed: true })
+            }
+        };
+        if fingerprint != key.fingerprint {
+            return Err(Error::KeyReused);
+        }
+        Ok(Some(Outcome { replayed: true, ..outcome }))
+    }
+
+    /// What an edit requires beyond the contact itself.
+    fn check(&mut self, edit: &Edit, patch: &Patch, own: Option<ContactId>) -> Result<()> {
+        if let Some(phone) = patch.phone {
+            let holder =
+                self.places.get(&Who::Chat(ChatId::Phone(phone))).and_then(|place| self.slots[*place].contact.as_ref());
+            if holder.is_some_and(|holder| Some(holder.id) != own) {
+                return Err(Error::Duplicate { field: "phone" });
+            }
+        }
+        if edit.require.references {
+            let (source, status) = (&patch.card.source_id, &patch.card.status_id);
+            for (field, register, id) in
+                [("source_id", Register::Sources, source), ("status_id", Register::Statuses, status)]
+            {
+                if let Field::Set(id) = id
+                    && !self.has_entry(register, *id)?
+                {
+                    return Err(Error::Unknown { field });
                 }
             }
-            slot.contact = Some(contact.clone());
+            let named = if let Field::Set(groups) = &patch.card.groups { groups.as_slice() } else { &[] };
+            for group in named.iter().chain(&patch.join) {
+                if !self.has_entry(Register::Groups, *group)? {
+                    return Err(Error::Unknown { field: "groups" });
+                }
+            }
         }
-        Change::Deleted => {
-            writes.push(Write::Bury { contact: contact.clone(), revision: contact.revision, at: edit.at });
-            *slot = Slot { contact: None, planned: None };
+        if let (true, Field::Set(email)) = (edit.require.unique_email, &patch.card.email) {
+            let is_taken = match self.emails.get(&fold(email)) {
+                Some(holder) => holder.is_some_and(|holder| Some(holder) != own),
+                None => self.book.with_email(email)?.into_iter().any(|holder| Some(holder) != own),
+            };
+            if is_taken {
+                return Err(Error::Duplicate { field: "email" });
+            }
         }
+        Ok(())
+    }
+
+    fn has_entry(&mut self, register: Register, id: i64) -> Result<bool> {
+        if let Some(known) = self.entries.get(&(register, id)) {
+            return Ok(*known);
+        }
+        let known = self.book.has_entry(register, id)?;
+        self.entries.insert((register, id), known);
+        Ok(known)
+    }
+
+    /// Several changes of one contact become one write, until it is deleted: what comes after that is a new contact.
+    fn plan(&mut self, outcome: &Outcome, edit: &Edit, place: usize, may_revise_from: usize) {
+        let Outcome { change, contact, .. } = outcome;
+        let before = self.slots[place].contact.as_ref();
+        let email_before = before.and_then(|contact| contact.card.email.as_deref()).map(fold);
+        let groups_before = before.and_then(|contact| contact.card.groups.clone());
+        let ids_before: Vec<_> = before.map(|contact| contact.chat_ids().collect()).unwrap_or_default();
+        let planned = self.slots[place].planned.filter(|write| *write >= may_revise_from);
+        let source = edit.source.clone();
+        match change {
+            Change::Unchanged => return,
+            Change::Created => {
+                self.slots[place].planned = Some(self.writes.len());
+                self.writes.push(Write::Insert { contact: contact.clone(), source });
+            }
+            Change::Updated => {
+                let mut now = Touched {
+                    chat_ids: !contact.chat_ids().eq(ids_before.iter().copied()),
+                    groups: contact.card.groups != groups_before,
+                };
+                match planned.map(|write| &mut self.writes[write]) {
+                    Some(Write::Insert { contact: planned, .. }) => planned.clone_from(contact),
+                    Some(Write::Update { contact: planned, touched, .. }) => {
+                        now.chat_ids |= touched.chat_ids;
+                        now.groups |= touched.groups;
+                        planned.clone_from(contact);
+                        *touched = now;
+                    }
+                    _ => {
+                        self.slots[place].planned = Some(self.writes.len());
+                        self.writes.push(Write::Update { contact: contact.clone(), source, touched: now });
+                    }
+                }
+            }
+            Change::Deleted => {
+                let (contact, revision) = (contact.clone(), contact.revision);
+                self.writes.push(Write::Bury { contact, revision, at: edit.at });
+            }
+        }
+        let is_deleted = *change == Change::Deleted;
+        if is_deleted || !contact.chat_ids().eq(ids_before.iter().copied()) {
+            // Ids that no longer lead here lead to nobody, each for itself.
+            for id in ids_before {
+                self.places.insert(Who::Chat(id), self.slots.len());
+                self.slots.push(Slot::default());
+            }
+        }
+        let email_now = contact.card.email.as_deref().map(fold).filter(|_| !is_deleted);
+        if email_before != email_now {
+            email_before.map(|email| self.emails.insert(email, None));
+            email_now.map(|email| self.emails.insert(email, Some(contact.id)));
+        }
+        if is_deleted {
+            self.slots[place] = Slot::default();
+        } else {
+            for id in contact.chat_ids() {
+                self.places.insert(Who::Chat(id), place);
+            }
+            self.slots[place].contact = Some(contact.clone());
+        }
+    }
+
+    fn savepoint(&self) -> Savepoint {
+        let Self { head, slots, places, emails, keys, .. } = self;
+        Savepoint {
+            head: *head,
+            slots: slots.clone(),
+            places: places.clone(),
+            emails: emails.clone(),
+            keys: keys.clone(),
+        }
+    }
+
+    fn go_back_to(&mut self, savepoint: Savepoint) {
+        let Savepoint { head, slots, places, emails, keys } = savepoint;
+        (self.head, self.slots, self.places, self.emails, self.keys) = (head, slots, places, emails, keys);
     }
 }
 
@@ -119,7 +370,9 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::{Act, Error, Field, Moment, NamePart, Patch, Precondition, Revision, SavedPatch, Source};
+    use crate::domain::{
+        CardPatch, Moment, NamePart, Precondition, RegisterAct, Require, Revision, SavedPatch, Source,
+    };
 
     fn desk() -> (TempDir, Desk) {
         let folder = TempDir::new().unwrap();
@@ -128,31 +381,50 @@ mod tests {
         (folder, desk)
     }
 
+    fn chat(who: &str) -> ChatId {
+        who.parse().unwrap()
+    }
+
     fn edit(who: &str, act: Act) -> Edit {
-        let (at, source) = (Moment::from_millis(1), Source::known("test"));
-        Edit { who: who.parse().unwrap(), act, require: None, at, source }
+        Edit::new(chat(who), act, Moment::from_millis(1), Source::known("test"))
+    }
+
+    fn patched(who: &str, patch: Patch) -> Edit {
+        edit(who, Act::Save(Box::new(patch)))
     }
 
     fn named(who: &str, first: &str) -> Edit {
         let first = Field::from(NamePart::parse(first, "name").unwrap());
-        let saved = SavedPatch::Parts { first, last: Field::Keep };
-        edit(who, Act::Save(Box::new(Patch { saved, ..Patch::default() })))
+        patched(who, Patch { saved: SavedPatch::Parts { first, last: Field::Keep }, ..Patch::default() })
     }
 
-    fn told(outcomes: Vec<Result<Outcome>>) -> Vec<(String, u64)> {
-        let tell = |outcome: Result<Outcome>| match outcome {
-            Ok(Outcome { change, contact }) => (change.word().to_owned(), contact.revision.number()),
-            Err(error) => (error.word().to_owned(), 0),
+    fn mailed(who: &str, email: &str) -> Edit {
+        let card = CardPatch { email: Field::Set(email.into()), ..CardPatch::default() };
+        patched(who, Patch { card, ..Patch::default() }).requiring(Require { unique_email: true, ..Require::default() })
+    }
+
+    fn work(desk: &mut Desk, edits: Vec<Edit>) -> Vec<(&'static str, u64)> {
+        told(&desk.work(&mut [Bundle { edits, whole: false }]).unwrap()[0])
+    }
+
+    fn told(settled: &Settled) -> Vec<(&'static str, u64)> {
+        let tell = |outcome: &Result<Outcome>| match outcome {
+            Ok(outcome) => (outcome.change.word(), outcome.revision.number()),
+            Err(error) => (error.word(), 0),
         };
-        outcomes.into_iter().map(tell).collect()
+        settled.outcomes.iter().map(tell).collect()
+    }
+
+    fn assert_sound(folder: &TempDir) {
+        assert_eq!(crate::book::check(folder.path()).unwrap(), Vec::<String>::new());
     }
 
     #[test]
     fn a_batch_is_decided_in_order_and_each_change_has_its_revision() {
         let (folder, mut desk) = desk();
-        let mut absent = named("222", "Eve");
-        absent.require = Some(Precondition::Absent);
-        let batch = [
+        let absent =
+            named("222", "Eve").requiring(Require { contact: Some(Precondition::Absent), ..Require::default() });
+        let batch = vec![
             named("111", "Bob"),
             named("+111", "Bob"),
             named("111@c.us", "Rob"),
@@ -162,7 +434,6 @@ mod tests {
             edit("222", Act::Delete),
             named("222", "Eve again"),
         ];
-        let outcomes = told(desk.work(&batch).unwrap());
         let expected = [
             ("created", 1),
             ("unchanged", 1),
@@ -173,43 +444,230 @@ mod tests {
             ("deleted", 4),
             ("created", 5),
         ];
-        assert_eq!(outcomes, expected.map(|(word, revision)| (word.to_owned(), revision)));
+        assert_eq!(work(&mut desk, batch), expected);
         assert_eq!((desk.book.head().contacts, desk.book.head().revision), (2, Revision::new(5)));
-        let ids = ["111", "222"].map(|who| who.parse().unwrap());
+        let ids = ["111", "222"].map(|who| chat(who).into());
         let shown: Vec<_> = desk.book.load(&ids).unwrap().iter().flatten().map(Contact::display).collect();
         assert_eq!(shown, ["Rob", "Eve again"]);
-        assert_eq!(crate::book::check(folder.path()).unwrap(), Vec::<String>::new());
+        assert_sound(&folder);
     }
 
     #[test]
     fn a_batch_that_changes_nothing_writes_nothing() {
         let (folder, mut desk) = desk();
-        desk.work(&[named("111", "Bob")]).unwrap();
+        work(&mut desk, vec![named("111", "Bob")]);
         let log = || std::fs::metadata(folder.path().join("book.db-wal")).unwrap().len();
         let before = (log(), desk.book.head());
-        assert_eq!(told(desk.work(&[named("111", "Bob"), named("111", "Bob")]).unwrap())[1].0, "unchanged");
+        assert_eq!(work(&mut desk, vec![named("111", "Bob"), named("111", "Bob")])[1].0, "unchanged");
         assert_eq!((log(), desk.book.head()), before);
     }
 
     #[test]
     fn a_phone_and_a_lid_of_one_contact_are_one_slot() {
         let (folder, mut desk) = desk();
-        let mut contact = desk.work(&[named("111", "Bob")]).unwrap().remove(0).unwrap().contact;
-        contact.lid = Some(*"999@lid".parse::<ChatId>().unwrap().digits());
+        work(&mut desk, vec![named("111", "Bob")]);
+        let mut contact = desk.book.load(&[chat("111").into()]).unwrap().remove(0).unwrap();
+        contact.lid = Some(*chat("999@lid").digits());
         let mut head = desk.book.head();
         head.revision = head.revision.next();
         contact.revision = head.revision;
-        desk.book.write(&[Write::Update { contact, source: Source::known("test") }], head).unwrap();
+        let write = Write::Update { contact, source: Source::known("test"), touched: Touched::ALL };
+        desk.book.write(&[write], head).unwrap();
 
-        let outcomes = desk.work(&[named("999@lid", "Rob"), named("111", "Rob")]).unwrap();
-        assert_eq!(told(outcomes), [("updated".to_owned(), 3), ("unchanged".to_owned(), 3)]);
+        let outcomes = work(&mut desk, vec![named("999@lid", "Rob"), named("111", "Rob")]);
+        assert_eq!(outcomes, [("updated", 3), ("unchanged", 3)]);
         assert_eq!(desk.book.head().contacts, 1);
-        assert_eq!(crate::book::check(folder.path()).unwrap(), Vec::<String>::new());
+        // Deleted by one id, the other leads nowhere either; made anew, they are two.
+        let outcomes = work(&mut desk, vec![edit("111", Act::Delete), named("999@lid", "LID"), named("111", "Phone")]);
+        assert_eq!(outcomes.iter().map(|(word, _)| *word).collect::<Vec<_>>(), ["deleted", "created", "created"]);
+        assert_eq!(desk.book.head().contacts, 2);
+        assert_sound(&folder);
     }
 
     #[test]
     fn a_missing_book_is_not_made_anew() {
         let folder = TempDir::new().unwrap();
         assert!(matches!(Desk::open(folder.path()), Err(Error::Quarantined)));
+    }
+
+    #[test]
+    fn a_bundle_that_must_be_whole_leaves_no_trace_when_one_fails() {
+        let (folder, mut desk) = desk();
+        work(&mut desk, vec![named("111", "Bob")]);
+        let mut bundles = [
+            Bundle { edits: vec![named("111", "Rob"), named("222", "Eve")], whole: false },
+            Bundle {
+                edits: vec![
+                    named("111", "Lost"),
+                    named("444", "Lost"),
+                    edit("222", Act::Delete),
+                    edit("999", Act::Delete),
+                ],
+                whole: true,
+            },
+            Bundle { edits: vec![named("222", "Eva"), named("555", "Dan")], whole: true },
+        ];
+        let settled = desk.work(&mut bundles).unwrap();
+        assert_eq!(settled.iter().map(|settled| settled.stored).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(told(&settled[1])[3].0, "no_contact");
+        let ids = ["111", "222", "444", "555"].map(|who| chat(who).into());
+        let shown: Vec<_> = desk.book.load(&ids).unwrap().iter().map(|c| c.as_ref().map(Contact::display)).collect();
+        assert_eq!(shown, [Some("Rob".into()), Some("Eva".into()), None, Some("Dan".into())]);
+        assert_eq!(desk.book.head().revision, Revision::new(5), "no revision was spent on what was taken back");
+        assert_sound(&folder);
+    }
+
+    #[test]
+    fn an_email_belongs_to_one_contact_where_that_is_asked_for() {
+        let (folder, mut desk) = desk();
+        let outcomes = work(
+            &mut desk,
+            vec![
+                mailed("111", "Bob@Example.com"),
+                mailed("222", "bob@example.COM"),
+                mailed("111", "bob@example.com"),
+                mailed("111", "rob@example.com"),
+                mailed("222", "bob@example.com"),
+            ],
+        );
+        assert_eq!(
+            outcomes.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
+            ["created", "duplicate", "updated", "updated", "created"]
+        );
+        assert_eq!(work(&mut desk, vec![mailed("333", "ROB@example.com")])[0].0, "duplicate");
+        let outcomes = work(&mut desk, vec![edit("111", Act::Delete), mailed("333", "ROB@example.com")]);
+        assert_eq!(outcomes[1].0, "created");
+        assert_sound(&folder);
+    }
+
+    #[test]
+    fn a_phone_moves_with_its_contact_and_is_not_taken_from_another() {
+        let (folder, mut desk) = desk();
+        let move_to =
+            |who: &str, phone: &str| patched(who, Patch { phone: Some(*chat(phone).digits()), ..Patch::default() });
+        let outcomes = work(
+            &mut desk,
+            vec![
+                named("111", "Bob"),
+                named("222", "Eve"),
+                move_to("111", "222"),
+                move_to("111", "333"),
+                named("111", "Somebody new"),
+                named("333", "Rob"),
+            ],
+        );
+        assert_eq!(
+            outcomes.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
+            ["created", "created", "duplicate", "updated", "created", "updated"]
+        );
+        assert_eq!(work(&mut desk, vec![move_to("333", "444")])[0].0, "updated");
+        assert_eq!(desk.book.load(&[chat("333").into()]).unwrap(), [None]);
+        assert_eq!(desk.book.head().contacts, 3);
+        assert_sound(&folder);
+    }
+
+    #[test]
+    fn references_must_exist_and_a_group_that_goes_changes_its_members() {
+        let (folder, mut desk) = desk();
+        let at = Moment::from_millis(1);
+        let add = |name: &str| RegisterEdit {
+            register: Register::Groups,
+            act: RegisterAct::Add { name: NamePart::parse(name, "name").unwrap().unwrap(), color: None },
+            at,
+        };
+        let vip = desk.edit_register(&add("VIP")).unwrap().id;
+        let new = desk.edit_register(&add("New")).unwrap().id;
+        assert!(matches!(desk.edit_register(&add("vip")), Err(Error::Duplicate { field: "name" })));
+        let join = |who: &str, groups: &[i64]| {
+            patched(who, Patch { join: groups.to_vec(), ..Patch::default() })
+                .requiring(Require { references: true, ..Require::default() })
+        };
+        let outcomes = work(
+            &mut desk,
+            vec![join("111", &[vip, new]), join("222", &[vip]), join("333", &[77]), join("222", &[vip])],
+        );
+        assert_eq!(
+            outcomes.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
+            ["created", "created", "unknown_reference", "unchanged"]
+        );
+        let remove = RegisterEdit { register: Register::Groups, act: RegisterAct::Remove { id: vip }, at };
+        desk.edit_register(&remove).unwrap();
+        assert!(matches!(desk.edit_register(&remove), Err(Error::NoEntry)));
+        let loaded = desk.book.load(&[chat("111").into(), chat("222").into()]).unwrap();
+        let groups: Vec<_> = loaded.iter().flatten().map(|contact| contact.card.groups.clone()).collect();
+        assert_eq!(groups, [Some(vec![new]), None]);
+        assert_eq!(desk.book.head().revision, Revision::new(4), "both members have changed");
+        assert_sound(&folder);
+        assert_eq!(work(&mut desk, vec![named("111", "Bob")]), [("updated", 5)]);
+    }
+
+    #[test]
+    fn a_source_is_named_and_cannot_go_while_it_is_in_use() {
+        let (folder, mut desk) = desk();
+        let from = |who: &str, name: &str| {
+            patched(who, Patch { source_named: NamePart::parse(name, "source").unwrap(), ..Patch::default() })
+        };
+        work(&mut desk, vec![from("111", "api"), from("222", "Campaign"), from("333", "campaign")]);
+        let sources = desk.book.reader().unwrap().entries(Register::Sources).unwrap();
+        assert_eq!(sources.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["api", "Campaign"]);
+        let remove = RegisterEdit {
+            register: Register::Sources,
+            act: RegisterAct::Remove { id: sources[1].id },
+            at: Moment::from_millis(1),
+        };
+        assert!(matches!(desk.edit_register(&remove), Err(Error::InUse { by: 2 })));
+        work(&mut desk, vec![edit("222", Act::Delete), from("333", "api")]);
+        desk.edit_register(&remove).unwrap();
+        assert_sound(&folder);
+    }
+
+    #[test]
+    fn a_repeated_key_is_answered_and_not_carried_out_again() {
+        let (folder, mut desk) = desk();
+        let keyed = |mut edit: Edit, fingerprint: u8| {
+            edit.key = Some(IdempotencyKey { key: "k1".into(), fingerprint: [fingerprint; 32] });
+            edit
+        };
+        let first = vec![keyed(named("111", "Bob"), 1), keyed(named("111", "Bob"), 1), keyed(named("111", "Rob"), 2)];
+        assert_eq!(work(&mut desk, first), [("created", 1), ("created", 1), ("key_reused", 0)]);
+        work(&mut desk, vec![named("111", "Renamed since")]);
+        let again = desk.work(&mut [Bundle { edits: vec![keyed(named("111", "Bob"), 1)], whole: false }]).unwrap();
+        let outcome = again[0].outcomes[0].as_ref().unwrap();
+        assert!(outcome.replayed);
+        assert_eq!((outcome.change, outcome.revision), (Change::Created, Revision::new(1)));
+        assert_eq!(outcome.contact.display(), "Renamed since", "the contact is shown as it stands");
+        let day = 24 * 3600 * 1000;
+        let mut later = keyed(named("222", "Eve"), 9);
+        later.key.as_mut().unwrap().key = "k2".into();
+        later.at = Moment::from_millis(day + 2);
+        work(&mut desk, vec![later]);
+        assert_eq!(desk.book.recall("k1").unwrap(), None, "a key is kept for a day");
+        assert_sound(&folder);
+    }
+
+    #[test]
+    fn numbers_point_at_contacts_but_bring_none_into_being() {
+        let (_folder, mut desk) = desk();
+        work(&mut desk, vec![named("111", "Bob")]);
+        let bob = desk.book.load(&[chat("111").into()]).unwrap().remove(0).unwrap();
+        let by = |who: Who| {
+            let mut edit = named("999", "Rob");
+            edit.who = who;
+            edit
+        };
+        let outcomes = work(
+            &mut desk,
+            vec![
+                by(Who::Id(bob.id)),
+                by(Who::Uuid(bob.uuid)),
+                by(Who::Vendor(crate::domain::VendorId::of(bob.uuid))),
+                by(Who::Id(ContactId(77))),
+                by(Who::Uuid(uuid::Uuid::nil())),
+            ],
+        );
+        assert_eq!(
+            outcomes.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
+            ["updated", "unchanged", "unchanged", "no_contact", "no_contact"]
+        );
     }
 }

@@ -22,9 +22,12 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
     book::{Head, Mapping, Page, PageQuery, Reader},
-    domain::{ChatId, Contact, Edit, Error, InstanceId, Outcome, Result},
+    domain::{ChatId, Contact, Edit, Entry, Error, InstanceId, Outcome, Register, RegisterEdit, Result, Who},
 };
-use actor::Actor;
+pub use desk::Settled;
+
+use actor::{Actor, Letter};
+use desk::Bundle;
 
 /// What all sessions share.
 #[derive(Clone)]
@@ -72,11 +75,25 @@ impl Session {
 
     /// Answers when the edit is on disk. If the caller goes away, the edit is carried out all the same.
     pub async fn edit(&self, edit: Edit) -> Result<Outcome> {
-        self.answer(|answer| self.actor.post_edit(edit, answer)).await
+        self.answer(|answer| self.actor.post(Letter::One(edit, answer))).await
     }
 
-    pub async fn get(&self, id: ChatId) -> Result<Option<Contact>> {
-        self.answer(|answer| self.actor.post_ask(id, answer)).await
+    /// Many edits in one commit, an outcome for each. `whole`: if one fails, none is carried out.
+    pub async fn edit_many(&self, edits: Vec<Edit>, whole: bool) -> Result<Settled> {
+        self.answer(|answer| self.actor.post(Letter::Many(Bundle { edits, whole }, answer))).await
+    }
+
+    /// One change of the groups, sources or statuses.
+    pub async fn edit_register(&self, edit: RegisterEdit) -> Result<Entry> {
+        self.answer(|answer| self.actor.post(Letter::Register(edit, answer))).await
+    }
+
+    pub async fn entries(&self, register: Register) -> Result<Vec<Entry>> {
+        self.read(move |reader| reader.entries(register)).await
+    }
+
+    pub async fn get(&self, who: impl Into<Who>) -> Result<Option<Contact>> {
+        self.answer(|answer| self.actor.post_ask(who.into(), answer)).await
     }
 
     pub async fn page(&self, query: PageQuery) -> Result<Page> {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     book::{self, Book},
-    domain::{Act, Change, Field, Moment, NamePart, Patch, SavedPatch, Source},
+    domain::{Change, Field, Moment, NamePart, Patch, SavedPatch, Source},
 };
 
 struct Stage {
@@ -27,16 +27,15 @@ fn stage(mailbox: usize) -> Stage {
     Stage { session: Session::new("demo".parse().unwrap(), home, setting), folder, open_books }
 }
 
+fn chat(text: &str) -> ChatId {
+    text.parse().unwrap()
+}
+
 fn named(who: usize, first: &str) -> Edit {
     let first = Field::from(NamePart::parse(first, "name").unwrap());
     let saved = SavedPatch::Parts { first, last: Field::Keep };
-    Edit {
-        who: format!("{who}").parse().unwrap(),
-        act: Act::Save(Box::new(Patch { saved, ..Patch::default() })),
-        require: None,
-        at: Moment::from_millis(1),
-        source: Source::known("test"),
-    }
+    let who: ChatId = format!("{who}").parse().unwrap();
+    Edit::save(who, Patch { saved, ..Patch::default() }, Moment::from_millis(1), Source::known("test"))
 }
 
 fn shown(contact: Option<Contact>) -> String {
@@ -63,8 +62,8 @@ async fn what_was_answered_reads_back() {
     let stage = stage(256);
     assert_eq!(stage.session.edit(named(111, "Bob")).await.unwrap().change, Change::Created);
     assert_eq!(stage.session.edit(named(111, "Bob")).await.unwrap().change, Change::Unchanged);
-    assert_eq!(shown(stage.session.get("111".parse().unwrap()).await.unwrap()), "Bob");
-    assert_eq!(shown(stage.session.get("222".parse().unwrap()).await.unwrap()), "nobody");
+    assert_eq!(shown(stage.session.get(chat("111")).await.unwrap()), "Bob");
+    assert_eq!(shown(stage.session.get(chat("222")).await.unwrap()), "nobody");
     assert_eq!(stage.session.head().await.unwrap().contacts, 1);
 }
 
@@ -112,18 +111,18 @@ async fn a_full_mailbox_is_busy_and_what_was_taken_is_done() {
 async fn reads_do_not_wait_for_the_writer() {
     let stage = stage(256);
     stage.session.edit(named(111, "Bob")).await.unwrap();
-    stage.session.get("111".parse().unwrap()).await.unwrap();
+    stage.session.get(chat("111")).await.unwrap();
     let (release, holder) = slow_disk(&stage.session);
     let waiting = {
         let session = stage.session.clone();
         tokio::spawn(async move { session.edit(named(111, "Rob")).await })
     };
     until(|| stage.session.actor.letters() == 1).await;
-    assert_eq!(shown(stage.session.get("111".parse().unwrap()).await.unwrap()), "Bob");
+    assert_eq!(shown(stage.session.get(chat("111")).await.unwrap()), "Bob");
     drop(release);
     holder.join().unwrap();
     waiting.await.unwrap().unwrap();
-    assert_eq!(shown(stage.session.get("111".parse().unwrap()).await.unwrap()), "Rob");
+    assert_eq!(shown(stage.session.get(chat("111")).await.unwrap()), "Rob");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +157,7 @@ async fn a_damaged_book_is_set_aside_whole_and_comes_back_when_it_is_put_back() 
     std::fs::write(home.join(book::FILE), vec![0x55; good.len()]).unwrap();
 
     assert!(matches!(stage.session.edit(named(111, "Rob")).await, Err(Error::Quarantined)));
-    assert!(matches!(stage.session.get("111".parse().unwrap()).await, Err(Error::Quarantined)));
+    assert!(matches!(stage.session.get(chat("111")).await, Err(Error::Quarantined)));
     let aside: Vec<_> = std::fs::read_dir(stage.folder.path()).unwrap().map(|entry| entry.unwrap()).collect();
     assert_eq!(aside.len(), 1, "no new folder, no second one set aside");
     assert!(aside[0].file_name().to_string_lossy().starts_with("demo.damaged-"));
@@ -167,7 +166,7 @@ async fn a_damaged_book_is_set_aside_whole_and_comes_back_when_it_is_put_back() 
 
     std::fs::create_dir(&home).unwrap();
     std::fs::write(home.join(book::FILE), good).unwrap();
-    assert_eq!(shown(stage.session.get("111".parse().unwrap()).await.unwrap()), "Bob");
+    assert_eq!(shown(stage.session.get(chat("111")).await.unwrap()), "Bob");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,13 +193,13 @@ async fn a_resting_session_has_no_files_open_and_wakes_by_itself() {
     let stage = stage(256);
     assert_eq!(stage.session.last_used(), None);
     stage.session.edit(named(111, "Bob")).await.unwrap();
-    stage.session.get("111".parse().unwrap()).await.unwrap();
+    stage.session.get(chat("111")).await.unwrap();
     assert!(stage.session.last_used().is_some());
     assert_eq!(stage.open_books.count(), 1);
     stage.session.rest().await;
     assert_eq!((stage.session.last_used(), stage.open_books.count()), (None, 0));
     assert!(!stage.folder.path().join("demo/book.db-wal").exists());
-    assert_eq!(shown(stage.session.get("111".parse().unwrap()).await.unwrap()), "Bob");
+    assert_eq!(shown(stage.session.get(chat("111")).await.unwrap()), "Bob");
     assert_eq!(stage.open_books.count(), 1);
 }
 

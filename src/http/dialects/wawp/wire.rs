@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     book::{Direction, Mapping, PageQuery, Sort},
-    domain::{Act, ChatId, Contact, Edit, Field, Invalid, NamePart, Patch, SavedPatch, Source},
+    domain::{ChatId, Contact, Edit, Field, Invalid, NamePart, Patch, SavedPatch, Source},
     gateway::Credentials,
     http::{
         given::Given,
@@ -137,7 +137,7 @@ impl<'h> Call<'h> {
             Some("desc") => Direction::Descending,
             Some(_) => return Err(Invalid::new("sortOrder", "must be ASC or DESC")),
         };
-        Ok(PageQuery { sort: Some(sort), direction, limit, offset, ..PageQuery::default() })
+        Ok(PageQuery { sort: vec![(sort, direction)], limit, offset, ..PageQuery::default() })
     }
 
     pub fn window(&self) -> Result<(u32, u64), Invalid> {
@@ -197,7 +197,7 @@ pub fn blocked(who: ChatId, blocked: bool) -> Edit {
 }
 
 fn edit(who: ChatId, patch: Patch) -> Edit {
-    Edit { who, act: Act::Save(Box::new(patch)), require: None, at: now(), source: SOURCE }
+    Edit::save(who, patch, now(), SOURCE)
 }
 
 fn parse_id(text: &str, field: &'static str) -> Result<ChatId, Invalid> {
