@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App as Actix, HttpServer, dev::Server, web};
+use actix_web::{
+    App as Actix, HttpServer,
+    dev::{Server, Service as _},
+    web,
+};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::runtime::Handle;
@@ -56,6 +60,14 @@ impl App {
             Actix::new()
                 .app_data(door.clone())
                 .wrap(http::headers())
+                .wrap_fn(|request, service| {
+                    let answered = service.call(request);
+                    async move {
+                        let mut response = answered.await?;
+                        http::tell_rate(&mut response);
+                        Ok(response)
+                    }
+                })
                 .wrap(TracingLogger::<RequestSpan>::new())
                 .configure(|config| http::mount(config, &mounts))
         })
@@ -118,6 +130,7 @@ fn settings(config: &Config) -> Settings {
         idle: sessions.idle,
         mailbox: sessions.mailbox,
         long_reads: sessions.long_reads,
+        requests_per_minute: config.limits.requests_per_minute,
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Config {
     pub http: Http,
     pub sessions: Sessions,
     pub gateway: Gateway,
+    pub limits: Limits,
     pub log: Log,
     pub mounts: Mounts,
 }
@@ -62,6 +63,12 @@ pub struct Sessions {
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     pub admin_token: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub requests_per_minute: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

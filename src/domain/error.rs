@@ -59,6 +59,9 @@ pub enum Error {
     Refused,
     #[error("the access token lacks the scope {scope}")]
     Forbidden { scope: &'static str },
+    /// This token asks too often; nothing was done.
+    #[error("too many requests")]
+    Limited { wait: std::time::Duration },
     /// Not accepted, nothing done: ask again shortly.
     #[error("too busy at the moment")]
     Busy,
@@ -95,6 +98,7 @@ impl Error {
             Self::Duplicate { .. } => "duplicate",
             Self::Refused => "refused",
             Self::Forbidden { .. } => "forbidden",
+            Self::Limited { .. } => "limited",
             Self::Busy => "busy",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Full => "full",

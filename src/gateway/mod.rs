@@ -3,6 +3,7 @@
 //! way to a session: authority is the handle you hold. Leaves out how credentials are spelled (http).
 
 mod folder;
+mod limits;
 mod office;
 mod registry;
 mod scope;
@@ -22,6 +23,7 @@ use std::{
 use tokio::{runtime::Handle, task::AbortHandle};
 
 pub use folder::{Folder, RunNote};
+pub use limits::Rate;
 pub use office::{Backup, Keyring, NewToken, Office};
 pub use scope::{Scope, Scopes};
 pub use secrets::AccessToken;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub idle: Duration,
     pub mailbox: usize,
     pub long_reads: usize,
+    /// For each token; 0 = off.
+    pub requests_per_minute: u32,
 }
 
 /// What somebody presents at the door. Where it stood in the request is the room's business.
@@ -56,6 +60,24 @@ pub struct Settings {
 pub struct Credentials<'a> {
     pub instance: Option<&'a str>,
     pub token: Option<&'a str>,
+}
+
+/// Somebody who is known. What they may do is asked when they do it.
+pub struct Pass {
+    grant: Arc<Grant>,
+    /// `None` when nothing is limited.
+    pub rate: Option<Rate>,
+}
+
+impl Pass {
+    /// The rate limit comes before the scope: guessing scopes is not free.
+    pub fn enter(&self, scope: Scope) -> Result<Session> {
+        match self.rate {
+            Some(Rate { wait: Some(wait), .. }) => Err(Error::Limited { wait }),
+            _ if !self.grant.scopes.allow(scope) => Err(Error::Forbidden { scope: scope.word() }),
+            _ => Ok(self.grant.session.clone()),
+        }
+    }
 }
 
 pub struct Gateway {
@@ -69,6 +91,7 @@ pub struct Gateway {
     is_new: bool,
     grants: Grants,
     registry: Registry,
+    requests_per_minute: u32,
     house: Mutex<Option<AbortHandle>>,
     /// Held, not used: its end is the end of our hold on the folder.
     lock: Mutex<Option<File>>,
@@ -107,6 +130,7 @@ impl Gateway {
             run_key,
             is_new,
             grants: Grants::default(),
+            requests_per_minute: settings.requests_per_minute,
             house: Mutex::default(),
             lock: Mutex::new(Some(lock)),
         };
@@ -132,17 +156,20 @@ impl Gateway {
         &self.run_key
     }
 
-    /// The session that these credentials open. Missing, unknown, expired, revoked and foreign tokens and missing
-    /// instances are all `Refused`: an outsider cannot tell which instances exist.
-    pub fn enter(&self, credentials: Credentials<'_>, scope: Scope) -> Result<Session> {
-        let grant = self.grant(credentials.token)?;
+    /// Lets somebody in who is known, as far as the rate limit allows. Missing, unknown, expired, revoked and foreign
+    /// tokens and missing instances are all `Refused`: an outsider cannot tell which instances exist.
+    pub fn admit(&self, credentials: Credentials<'_>) -> Result<Pass> {
+        let token = credentials.token.and_then(AccessToken::parse).ok_or(Error::Refused)?;
+        let grant = self.grants.find(&self.hasher.hash(token.reveal()), now()).ok_or(Error::Refused)?;
         if credentials.instance.is_some_and(|id| id != grant.session.id().as_str()) {
             return Err(Error::Refused);
         }
-        if !grant.scopes.allow(scope) {
-            return Err(Error::Forbidden { scope: scope.word() });
-        }
-        Ok(grant.session.clone())
+        Ok(Pass { rate: grant.pace(), grant })
+    }
+
+    /// The session that these credentials open for this scope.
+    pub fn enter(&self, credentials: Credentials<'_>, scope: Scope) -> Result<Session> {
+        self.admit(credentials)?.enter(scope)
     }
 
     /// The office, for the admin token or the key of this run.
@@ -181,11 +208,6 @@ impl Gateway {
         tracing::info!("sessions folder closed");
     }
 
-    fn grant(&self, token: Option<&str>) -> Result<Arc<Grant>> {
-        let token = token.and_then(AccessToken::parse).ok_or(Error::Refused)?;
-        self.grants.find(&self.hasher.hash(token.reveal()), now()).ok_or(Error::Refused)
-    }
-
     fn load(&self) -> Result<()> {
         let store = held(&self.store);
         for instance in store.instances()? {
@@ -193,7 +215,7 @@ impl Gateway {
         }
         for (token, hash) in store.tokens()? {
             if let (None, Some(session)) = (token.revoked_at, self.registry.get(&token.instance)) {
-                self.grants.add(hash, Grant::new(&token, session));
+                self.grants.add(hash, Grant::new(&token, session, self.requests_per_minute));
             }
         }
         Ok(())

@@ -187,7 +187,7 @@ impl Keyring {
         let session = self.gateway.registry.get(&self.instance).ok_or(Error::NoInstance)?;
         let stored = token.clone();
         self.gateway.with_store(move |store| store.add_token(&stored, &hash)).await?;
-        self.gateway.grants.add(hash, Grant::new(&token, session));
+        self.gateway.grants.add(hash, Grant::new(&token, session, self.gateway.requests_per_minute));
         Ok((token, secret))
     }
 

@@ -20,6 +20,7 @@ fn try_open(folder: &TempDir, open_books: usize) -> anyhow::Result<Arc<Gateway>>
         idle: Duration::from_secs(3600),
         mailbox: 256,
         long_reads: 2,
+        requests_per_minute: 0,
     };
     Gateway::open(settings, Handle::current())
 }

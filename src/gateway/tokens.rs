@@ -13,7 +13,11 @@ use dashmap::DashMap;
 
 use crate::{
     domain::{InstanceId, Moment},
-    gateway::{scope::Scopes, secrets::TokenHash},
+    gateway::{
+        limits::{Limit, Rate},
+        scope::Scopes,
+        secrets::TokenHash,
+    },
     session::Session,
 };
 
@@ -44,14 +48,27 @@ pub(super) struct Grant {
     pub(super) session: Session,
     pub(super) scopes: Scopes,
     expires_at: Option<Moment>,
+    limit: Option<Limit>,
     /// Milliseconds; 0 = not since the last note in the store.
     used: AtomicI64,
 }
 
 impl Grant {
-    pub(super) fn new(token: &Token, session: Session) -> Self {
+    pub(super) fn new(token: &Token, session: Session, requests_per_minute: u32) -> Self {
         let Token { id, scopes, expires_at, .. } = token;
-        Self { token_id: id.clone(), session, scopes: *scopes, expires_at: *expires_at, used: AtomicI64::new(0) }
+        Self {
+            token_id: id.clone(),
+            session,
+            scopes: *scopes,
+            expires_at: *expires_at,
+            limit: Limit::per_minute(requests_per_minute),
+            used: AtomicI64::new(0),
+        }
+    }
+
+    /// Counts one request.
+    pub(super) fn pace(&self) -> Option<Rate> {
+        self.limit.as_ref().map(Limit::count)
     }
 }
 

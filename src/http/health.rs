@@ -6,6 +6,7 @@ use actix_web::{
     web,
 };
 use serde_json::json;
+use utoipa::OpenApi;
 
 use super::{
     Door, Mounts, json,
@@ -20,10 +21,22 @@ pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
         .service(place::<Details, _>("/metrics", [on(Method::GET, metrics)]));
 }
 
+#[derive(OpenApi)]
+#[openapi(paths(alive, ready, metrics))]
+pub struct Description;
+
+const TAG: &str = "Health";
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", tag = TAG, security(()), responses((status = 200, description = "it does")))]
 async fn alive() -> HttpResponse {
     json(StatusCode::OK, &json!({"status": "ok"}))
 }
 
+/// Whether the gateway can do its work.
+#[utoipa::path(get, path = "/readyz", tag = TAG, security(()), responses(
+    (status = 200, description = "it can"), (status = 503, description = "it cannot")
+))]
 async fn ready(door: web::Data<Door>) -> HttpResponse {
     if door.gateway.is_ready().await {
         json(StatusCode::OK, &json!({"status": "ready"}))
@@ -33,6 +46,9 @@ async fn ready(door: web::Data<Door>) -> HttpResponse {
 }
 
 /// Prometheus text exposition format 0.0.4.
+#[utoipa::path(get, path = "/metrics", tag = TAG, security(()), responses(
+    (status = 200, description = "counters, gauges and histograms", body = String, content_type = "text/plain")
+))]
 async fn metrics(door: web::Data<Door>) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((door.metrics)())
 }

@@ -3,8 +3,11 @@
 //! into each other. To add a dialect: a folder in `dialects`, one line in `ROOMS`.
 
 mod dialects;
+mod flat;
 mod given;
 mod health;
+mod openapi;
+mod params;
 mod problem;
 mod room;
 mod time;
@@ -17,6 +20,7 @@ use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 
 use crate::gateway::Gateway;
 
+pub use room::tell_rate;
 pub use trace::RequestSpan;
 
 /// What every room is handed.
@@ -40,7 +44,8 @@ pub struct Mounts {
 
 type Room = fn(&mut web::ServiceConfig, &Mounts);
 
-const ROOMS: [Room; 3] = [health::mount, v1::mount, |config, mounts| dialects::wawp::mount(config, &mounts.wawp)];
+const ROOMS: [Room; 4] =
+    [health::mount, openapi::mount, v1::mount, |config, mounts| dialects::wawp::mount(config, &mounts.wawp)];
 
 /// Mounts every room. What no room knows is answered as problem details.
 pub fn mount(config: &mut web::ServiceConfig, mounts: &Mounts) {

@@ -6,6 +6,57 @@ use serde_json::{Value, json};
 use super::room::{Fault, Tongue};
 use crate::domain::{Error, Revision};
 
+/// For the API description: what any route may answer instead.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "describes what `tell` answers")]
+pub enum Errors {
+    /// Something about the request is wrong; `detail` says what, `field` where.
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(#[to_schema] Shape),
+    /// The token is missing or not valid here.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(#[to_schema] Shape),
+    /// The token may not do this.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] Shape),
+    /// There is no such thing.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] Shape),
+    /// Something of that name exists already.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] Shape),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] Shape),
+    /// The body is not JSON by its media type.
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(#[to_schema] Shape),
+    /// Too many requests; see Retry-After.
+    #[response(status = 429, content_type = "application/problem+json")]
+    Limited(#[to_schema] Shape),
+    /// Busy, or the outcome of a write is unknown; see Retry-After.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] Shape),
+    /// The disk is full.
+    #[response(status = 507, content_type = "application/problem+json")]
+    Full(#[to_schema] Shape),
+}
+
+/// Problem details (RFC 9457).
+#[derive(utoipa::ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "describes what `tell` answers")]
+pub struct Shape {
+    #[schema(rename = "type", example = "about:blank")]
+    kind: String,
+    title: String,
+    status: u16,
+    /// One word for programs.
+    code: String,
+    /// One sentence for people.
+    detail: String,
+}
+
 pub enum Details {}
 
 impl Tongue for Details {

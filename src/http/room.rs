@@ -1,20 +1,24 @@
 //! What every room needs and no vendor decides: reading a body within its bounds, finding credentials in headers, what
 //! went wrong as status and sentence, routes that know their verbs, and what the log is told of a request.
 
-use std::{borrow::Cow, convert::Infallible, fmt, future::Future, marker::PhantomData, pin::Pin};
+use std::{convert::Infallible, fmt, future::Future, marker::PhantomData, pin::Pin, time::Duration};
 
 use actix_web::{
-    FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder, ResponseError, Route,
-    dev::Payload,
-    http::{Method, StatusCode, header},
+    FromRequest, Handler, HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder,
+    ResponseError, Route,
+    dev::{Payload, ServiceResponse},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
     web::{self, Bytes, BytesMut, Data},
 };
 use futures_util::StreamExt as _;
 
-use super::{Door, Limits};
+use super::{Door, Limits, params::Params, time::now};
 use crate::{
     domain::{Error, InstanceId, Invalid},
-    gateway::{Credentials, Scope},
+    gateway::{Credentials, Rate, Scope},
     session::Session,
 };
 
@@ -57,6 +61,7 @@ impl Fault {
                 Error::Unknown { .. } | Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::Stale { .. } => StatusCode::PRECONDITION_FAILED,
                 Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                Error::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
                 Error::Busy | Error::OutcomeUnknown | Error::Quarantined => StatusCode::SERVICE_UNAVAILABLE,
                 Error::Full => StatusCode::INSUFFICIENT_STORAGE,
                 Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -86,6 +91,9 @@ impl Fault {
                 Error::Duplicate { field } => format!("This {field} exists already."),
                 Error::Stale { .. } => "The contact has changed in the meantime. Read it again.".into(),
                 Error::TooLarge { limit } => format!("The body is too large: at most {limit} bytes are taken."),
+                Error::Limited { wait } => {
+                    format!("Too many requests. Try again in {} seconds.", whole_seconds(*wait))
+                }
                 Error::Busy => "Too busy at the moment; nothing was changed. Try again shortly.".into(),
                 Error::OutcomeUnknown => "The change may or may not have been saved. Send it again to be sure.".into(),
                 Error::Full => "The disk is full; nothing was changed.".into(),
@@ -123,6 +131,9 @@ impl Fault {
             Self::Meaning(Error::Busy | Error::OutcomeUnknown) => {
                 response.insert_header((header::RETRY_AFTER, "1"));
             }
+            Self::Meaning(Error::Limited { wait }) => {
+                response.insert_header((header::RETRY_AFTER, whole_seconds(*wait)));
+            }
             Self::Meaning(Error::Refused) => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
             }
@@ -137,6 +148,11 @@ impl Fault {
         }
         response
     }
+}
+
+/// Rounded up: who waits this long is let in.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
 
 fn chain(error: &Error) -> String {
@@ -216,9 +232,8 @@ impl Heard {
         parse_json(body)
     }
 
-    /// The parameters of the query, decoded, in order.
-    pub fn query(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-        form_urlencoded::parse(self.request.query_string().as_bytes()).collect()
+    pub fn params(&self) -> Params<'_> {
+        Params::parse(self.request.query_string())
     }
 
     /// A segment of the path, decoded.
@@ -248,11 +263,30 @@ impl Heard {
 }
 
 impl Door {
-    /// The session that these credentials open; the log is told which.
-    pub fn enter(&self, credentials: Credentials<'_>, scope: Scope) -> Result<Session, Fault> {
-        let session = self.gateway.enter(credentials, scope)?;
+    /// The session that these credentials open; the log is told which, and the answer will say how much of a rate limit
+    /// is left.
+    pub fn enter(&self, heard: &Heard, credentials: Credentials<'_>, scope: Scope) -> Result<Session, Fault> {
+        let pass = self.gateway.admit(credentials)?;
+        if let Some(rate) = pass.rate {
+            heard.request.extensions_mut().insert(rate);
+        }
+        let session = pass.enter(scope)?;
         tell_instance(session.id());
         Ok(session)
+    }
+}
+
+/// Puts what is left of a rate limit into the head of the answer, in WA.cr's documented words, which others read too.
+pub fn tell_rate<B>(response: &mut ServiceResponse<B>) {
+    let Some(rate) = response.request().extensions().get::<Rate>().copied() else { return };
+    let reset = now().plus(rate.reset).millis() / 1000;
+    let headers = response.headers_mut();
+    let mut tell = |name, value: i64| headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    tell("x-ratelimit-limit", rate.per_minute.into());
+    tell("x-ratelimit-remaining", rate.remaining.into());
+    tell("x-ratelimit-reset", reset);
+    if rate.wait.is_none() {
+        tell("x-ratelimit-window", 60);
     }
 }
 

@@ -97,7 +97,7 @@ impl Actor {
             for letter in letters {
                 match letter {
                     Letter::One(edit, answer) => {
-                        batch.add(Bundle { edits: vec![edit], whole: false }, Asker::One(answer))
+                        batch.add(Bundle { edits: vec![edit], whole: false }, Asker::One(answer));
                     }
                     Letter::Many(bundle, answer) => batch.add(bundle, Asker::Many(answer)),
                     Letter::Register(edit, answer) => {

@@ -10,10 +10,11 @@ use actix_web::{
     web::{self, Data},
 };
 use serde_json::json;
+use utoipa::OpenApi;
 
 use super::{
     Door, Mounts, json,
-    problem::Details,
+    problem::{Details, Errors},
     room::{Heard, Problem, no_route, on, place, tell_instance},
 };
 use crate::{
@@ -22,6 +23,13 @@ use crate::{
     session::Session,
 };
 use wire::{BackupWish, InstanceWish, TokenWish};
+
+/// For the API description.
+#[derive(OpenApi)]
+#[openapi(paths(list, create, show, remove, check, tokens, create_token, token, revoke_token, rotate_token, back_up))]
+pub struct Description;
+
+const TAG: &str = "wabook";
 
 type Answer = Result<HttpResponse, Problem<Details>>;
 
@@ -40,6 +48,8 @@ pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
 }
 
 /// `GET /v1/instances?limit&after`: the instances by id; `next` is the `after` of the next page.
+#[utoipa::path(get, path = "/instances", tag = TAG, params(("limit" = Option<u32>, Query, minimum = 1, maximum = 1000), ("after" = Option<String>, Query)),
+    responses((status = 200, description = "done", body = Object), Errors))]
 async fn list(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
     let (limit, after) = wire::window(&heard)?;
@@ -51,6 +61,8 @@ async fn list(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// `POST /v1/instances {"instance_id"?}`: 201 with `instance_id` and, this once, an `access_token` with all scopes.
+#[utoipa::path(post, path = "/instances", tag = TAG, request_body = InstanceWish,
+    responses((status = 201, description = "done", body = Object), Errors))]
 async fn create(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
     let wish: InstanceWish = heard.json()?;
@@ -62,6 +74,8 @@ async fn create(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// `GET /v1/instances/{i}`: how it stands. For the admin, or a token of the instance with `account:read`.
+#[utoipa::path(get, path = "/instances/{i}", tag = TAG, params(("i" = String, Path, description = "The instance")),
+    responses((status = 200, description = "done", body = Object), Errors))]
 async fn show(heard: Heard, door: Data<Door>) -> Answer {
     let (id, token) = (heard.segment("i"), heard.bearer());
     let created_at;
@@ -73,7 +87,7 @@ async fn show(heard: Heard, door: Data<Door>) -> Answer {
         }
         Err(_) => {
             created_at = None;
-            door.gateway.enter(Credentials { instance: Some(id), token }, Scope::AccountRead)?
+            door.enter(&heard, Credentials { instance: Some(id), token }, Scope::AccountRead)?
         }
     };
     tell_instance(session.id());
@@ -85,6 +99,8 @@ async fn show(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// `DELETE /v1/instances/{i}`: the instance, its book and its tokens, for good. 204.
+#[utoipa::path(delete, path = "/instances/{i}", tag = TAG, params(("i" = String, Path, description = "The instance")),
+    responses((status = 204, description = "done"), Errors))]
 async fn remove(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
     let id = known_id(heard.segment("i"))?;
@@ -94,6 +110,8 @@ async fn remove(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// `POST /v1/instances/{i}/check`: reads the whole book; `problems` is empty when it is sound.
+#[utoipa::path(post, path = "/instances/{i}/check", tag = TAG, params(("i" = String, Path, description = "The instance")),
+    responses((status = 200, description = "done", body = Object), Errors))]
 async fn check(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
     let (_, session) = existing(&office, heard.segment("i")).await?;
@@ -104,6 +122,8 @@ async fn check(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// `GET /v1/instances/{i}/tokens`: all that were ever made, without their secrets.
+#[utoipa::path(get, path = "/instances/{i}/tokens", tag = TAG, params(("i" = String, Path, description = "The instance")),
+    responses((status = 200, description = "done", body = Object), Errors))]
 async fn tokens(heard: Heard, door: Data<Door>) -> Answer {
     let tokens = keyring(&heard, &door)?.list().await?;
     let tokens: Vec<_> = tokens.iter().map(wire::token).collect();
@@ -111,6 +131,8 @@ async fn tokens(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// `POST /v1/instances/{i}/tokens {"scopes"?, "expires_in"?|"expires_at"?, "label"?}`: 201 with `access_token`, this once.
+#[utoipa::path(post, path = "/instances/{i}/tokens", tag = TAG, params(("i" = String, Path, description = "The instance")), request_body = TokenWish,
+    responses((status = 201, description = "done", body = Object), Errors))]
 async fn create_token(heard: Heard, door: Data<Door>) -> Answer {
     let keyring = keyring(&heard, &door)?;
     let wish: TokenWish = heard.json()?;
@@ -118,24 +140,33 @@ async fn create_token(heard: Heard, door: Data<Door>) -> Answer {
     Ok(json(StatusCode::CREATED, &wire::created_token(&token, &secret)))
 }
 
+/// `GET /v1/instances/{i}/tokens/{t}`: one of them.
+#[utoipa::path(get, path = "/instances/{i}/tokens/{t}", tag = TAG, params(("i" = String, Path, description = "The instance"), ("t" = String, Path, description = "The token's id")),
+    responses((status = 200, description = "done", body = Object), Errors))]
 async fn token(heard: Heard, door: Data<Door>) -> Answer {
     let token = keyring(&heard, &door)?.find(heard.segment("t")).await?;
     Ok(json(StatusCode::OK, &wire::token(&token)))
 }
 
 /// `DELETE /v1/instances/{i}/tokens/{t}`: revoked from now on. 204, also the second time.
+#[utoipa::path(delete, path = "/instances/{i}/tokens/{t}", tag = TAG, params(("i" = String, Path, description = "The instance"), ("t" = String, Path, description = "The token's id")),
+    responses((status = 204, description = "done"), Errors))]
 async fn revoke_token(heard: Heard, door: Data<Door>) -> Answer {
     keyring(&heard, &door)?.revoke(heard.segment("t")).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /v1/instances/{i}/tokens/{t}/rotate`: a new token like this one, which is revoked. 201.
+#[utoipa::path(post, path = "/instances/{i}/tokens/{t}/rotate", tag = TAG, params(("i" = String, Path, description = "The instance"), ("t" = String, Path, description = "The token's id")),
+    responses((status = 201, description = "done", body = Object), Errors))]
 async fn rotate_token(heard: Heard, door: Data<Door>) -> Answer {
     let (token, secret) = keyring(&heard, &door)?.rotate(heard.segment("t")).await?;
     Ok(json(StatusCode::CREATED, &wire::created_token(&token, &secret)))
 }
 
 /// `POST /v1/backup {"folder"}`: only with the run key, which commands on this machine have.
+#[utoipa::path(post, path = "/backup", tag = TAG, request_body = BackupWish,
+    responses((status = 200, description = "done", body = Object), Errors))]
 async fn back_up(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
     let wish: BackupWish = heard.json()?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::{
     book::Head,
@@ -16,13 +17,13 @@ use crate::{
     },
 };
 
-const LIMIT: usize = 100;
-const MOST: usize = 1000;
+const LIMIT: u64 = 100;
+const MOST: u64 = 1000;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct InstanceWish<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
     instance_id: Given<'a>,
 }
 
@@ -40,15 +41,20 @@ impl InstanceWish<'_> {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct TokenWish<'a> {
+    /// Such as `contacts:read`, `groups:*`; everything if not given.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
     scopes: Value,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
     expires_in: Given<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
     expires_at: Given<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
     label: Given<'a>,
 }
 
@@ -84,10 +90,10 @@ impl TokenWish<'_> {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct BackupWish<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
     folder: Given<'a>,
 }
 
@@ -100,21 +106,9 @@ impl BackupWish<'_> {
 
 /// `limit` and `after` of a list.
 pub fn window(heard: &Heard) -> Result<(usize, String), Invalid> {
-    let (mut limit, mut after) = (LIMIT, String::new());
-    for (name, value) in heard.query() {
-        match &*name {
-            "limit" => {
-                limit = value
-                    .parse()
-                    .ok()
-                    .filter(|limit| (1..=MOST).contains(limit))
-                    .ok_or_else(|| Invalid::new("limit", "must be a number from 1 to 1000"))?;
-            }
-            "after" => after = value.into_owned(),
-            _ => {}
-        }
-    }
-    Ok((limit, after))
+    let params = heard.params();
+    let limit = params.number("limit", LIMIT, 1, MOST)?;
+    Ok((usize::try_from(limit).unwrap_or(usize::MAX), params.text("after").unwrap_or_default().to_owned()))
 }
 
 pub fn listed_instance(instance: &Instance) -> Value {

@@ -1,56 +1,70 @@
 //! Wawp's spelling: where its parameters stand, which JSON clears a name, what a contact looks like. Its types end at
 //! this room's door.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    book::{Direction, Mapping, PageQuery, Sort},
-    domain::{ChatId, Contact, Edit, Field, Invalid, NamePart, Patch, SavedPatch, Source},
-    gateway::Credentials,
+    book::{Direction, PageQuery, Sort},
+    domain::{ChatId, Edit, Field, Invalid, NamePart, Patch, SavedPatch, Source},
+    gateway::{Credentials, Scope},
     http::{
+        Door,
         given::Given,
+        params::{self, Params},
         room::{Fault, Heard},
         time::now,
     },
+    session::Session,
 };
 
 const SOURCE: Source = Source::known("wawp");
-const LIMIT: u32 = 100;
-const MOST: u32 = 1000;
+const LIMIT: u64 = 100;
+const MOST: u64 = 1000;
 
 /// A call: every parameter is looked for in the query first, then in the JSON body; credentials then in headers.
 pub struct Call<'h> {
     heard: &'h Heard,
-    query: Vec<(Cow<'h, str>, Cow<'h, str>)>,
+    params: Params<'h>,
     body: Body<'h>,
 }
 
-/// All that any route takes; what else a body holds is ignored.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body<'a> {
-    #[serde(borrow, rename = "instance_id")]
+/// All that any route takes; what else a body holds is ignored. Credentials may also stand in the query or in headers.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Body<'a> {
+    #[serde(borrow, default, rename = "instance_id")]
+    #[schema(value_type = Option<String>, nullable = false)]
     instance_id: Given<'a>,
-    #[serde(borrow, rename = "access_token")]
+    #[serde(borrow, default, rename = "access_token")]
+    #[schema(value_type = Option<String>, nullable = false)]
     access_token: Given<'a>,
-    #[serde(borrow)]
+    /// `15551234567`, `15551234567@c.us` or `123456789@lid`.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, example = "123@c.us")]
     chat_id: Given<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
     contact_id: Given<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 255, example = "Bob")]
     first_name: Given<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 255, example = "Smith")]
     last_name: Given<'a>,
 }
 
 impl<'h> Call<'h> {
     pub fn hear(heard: &'h Heard) -> Result<Self, Fault> {
-        Ok(Self { heard, query: heard.query(), body: heard.json()? })
+        Ok(Self { heard, params: heard.params(), body: heard.json()? })
     }
 
-    pub fn credentials(&self) -> Result<Credentials<'_>, Invalid> {
+    /// Who asks is looked at before what is asked: a stranger learns nothing of what would have been wrong with it.
+    pub fn enter(&self, door: &Door, scope: Scope) -> Result<Session, Fault> {
+        door.enter(self.heard, self.credentials()?, scope)
+    }
+
+    fn credentials(&self) -> Result<Credentials<'_>, Invalid> {
         let instance = self.text("instance_id", &self.body.instance_id)?.flatten();
         let token = self.text("access_token", &self.body.access_token)?.flatten();
         Ok(Credentials {
@@ -79,39 +93,29 @@ impl<'h> Call<'h> {
     pub fn chat_id_in_path(&self) -> Result<ChatId, Invalid> {
         match self.heard.segment("chatId") {
             "{chatId}" => self.chat_id(),
-            segment => parse_id(segment, "chatId"),
+            segment => params::chat_id(segment, "chatId"),
         }
     }
 
     /// Likewise `{number}`.
     pub fn number_in_path(&self) -> Result<ChatId, Invalid> {
         let segment = match self.heard.segment("number") {
-            "{number}" => self.in_query("number").ok_or_else(|| Invalid::new("number", "is required"))?,
+            "{number}" => self.params.text("number").ok_or_else(|| Invalid::new("number", "is required"))?,
             segment => segment,
         };
-        match parse_id(segment, "number")? {
+        match params::chat_id(segment, "number")? {
             phone @ ChatId::Phone(_) => Ok(phone),
             ChatId::Lid(_) => Err(Invalid::new("number", "must be a phone number, not a LID")),
         }
     }
 
-    /// With or without its `@lid`.
     pub fn lid_in_path(&self) -> Result<ChatId, Invalid> {
-        let segment = self.heard.segment("lid");
-        if !segment.contains('@') {
-            return ChatId::lid(segment).map_err(|invalid| invalid.in_field("lid"));
-        }
-        match parse_id(segment, "lid")? {
-            lid @ ChatId::Lid(_) => Ok(lid),
-            ChatId::Phone(_) => Err(Invalid::new("lid", "must end with @lid")),
-        }
+        params::lid(self.heard.segment("lid"), "lid")
     }
 
-    /// Digits, a leading plus allowed; no punctuation, as documented. A plus that was not encoded arrives as a space.
-    pub fn plain_phone(&self, field: &'static str) -> Result<ChatId, Invalid> {
-        let text = self.in_query(field).ok_or_else(|| Invalid::new(field, "is required"))?;
-        let digits = text.strip_prefix(['+', ' ']).unwrap_or(text);
-        ChatId::phone(digits).map_err(|invalid| invalid.in_field(field))
+    pub fn phone(&self) -> Result<ChatId, Invalid> {
+        let text = self.params.text("phone").ok_or_else(|| Invalid::new("phone", "is required"))?;
+        params::plain_phone(text, "phone")
     }
 
     /// `firstName` given: the name becomes first + last, no last name given means none. Only `lastName` given: the
@@ -127,44 +131,19 @@ impl<'h> Call<'h> {
 
     pub fn page(&self) -> Result<PageQuery, Invalid> {
         let (limit, offset) = self.window()?;
-        let sort = match self.in_query("sortBy").map(str::to_ascii_lowercase).as_deref() {
-            None | Some("" | "name") => Sort::Name,
-            Some("id") => Sort::ChatId,
-            Some(_) => return Err(Invalid::new("sortBy", "must be name or id")),
-        };
-        let direction = match self.in_query("sortOrder").map(str::to_ascii_lowercase).as_deref() {
-            None | Some("" | "asc") => Direction::Ascending,
-            Some("desc") => Direction::Descending,
-            Some(_) => return Err(Invalid::new("sortOrder", "must be ASC or DESC")),
-        };
+        let sort = self.params.word("sortBy", &[("name", Sort::Name), ("id", Sort::ChatId)])?;
+        let direction =
+            self.params.word("sortOrder", &[("ASC", Direction::Ascending), ("DESC", Direction::Descending)])?;
         Ok(PageQuery { sort: vec![(sort, direction)], limit, offset, ..PageQuery::default() })
     }
 
     pub fn window(&self) -> Result<(u32, u64), Invalid> {
-        let limit = match self.in_query("limit") {
-            None | Some("") => LIMIT,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=MOST).contains(limit))
-                .ok_or_else(|| Invalid::new("limit", "must be a number from 1 to 1000"))?,
-        };
-        let offset = match self.in_query("offset") {
-            None | Some("") => 0,
-            Some(text) => {
-                text.parse::<u32>().map_err(|_| Invalid::new("offset", "must be a number, 0 or more"))?.into()
-            }
-        };
-        Ok((limit, offset))
+        self.params.window(LIMIT, MOST)
     }
 
-    /// Any case, as clients send `True`; `1` and `0` too.
-    pub fn flag(&self, field: &'static str) -> Result<bool, Invalid> {
-        match self.in_query(field).map(str::to_ascii_lowercase).as_deref() {
-            None | Some("" | "false" | "0") => Ok(false),
-            Some("true" | "1") => Ok(true),
-            Some(_) => Err(Invalid::new(field, "must be true or false")),
-        }
+    /// The picture's cache may be passed by; there is none, but nonsense is refused.
+    pub fn refresh(&self) -> Result<(), Invalid> {
+        self.params.flag("refresh").map(drop)
     }
 
     fn name(&self, field: &'static str, body: &Given<'_>) -> Result<Field<NamePart>, Invalid> {
@@ -175,20 +154,15 @@ impl<'h> Call<'h> {
     }
 
     fn id(&self, field: &'static str, body: &Given<'_>) -> Result<Option<ChatId>, Invalid> {
-        self.text(field, body)?.flatten().map(|text| parse_id(text, field)).transpose()
+        self.text(field, body)?.flatten().map(|text| params::chat_id(text, field)).transpose()
     }
 
     /// Not given; given as null; given.
     fn text<'s>(&'s self, field: &'static str, body: &'s Given<'_>) -> Result<Option<Option<&'s str>>, Invalid> {
-        match self.in_query(field) {
+        match self.params.text(field) {
             Some(text) => Ok(Some(Some(text))),
             None => body.text(field),
         }
-    }
-
-    /// Said twice, the last one counts, as in a JSON object read by most.
-    fn in_query(&self, field: &str) -> Option<&str> {
-        self.query.iter().rfind(|(name, _)| name == field).map(|(_, value)| &**value)
     }
 }
 
@@ -200,88 +174,33 @@ fn edit(who: ChatId, patch: Patch) -> Edit {
     Edit::save(who, patch, now(), SOURCE)
 }
 
-fn parse_id(text: &str, field: &'static str) -> Result<ChatId, Invalid> {
-    text.parse::<ChatId>().map_err(|invalid| invalid.in_field(field))
+/// `{"ok": true}`
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes the constant answer")]
+pub struct Saved {
+    #[schema(example = true)]
+    ok: bool,
 }
 
-/// A contact in WAHA's flat shape, with `id` a string; the documentation names the fields but shows no object.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JsonContact<'c> {
-    id: String,
-    /// Empty for a LID whose phone is not known.
-    number: String,
-    name: Option<String>,
-    pushname: Option<&'c str>,
-    short_name: Option<&'c str>,
-    is_me: bool,
-    is_group: bool,
-    #[serde(rename = "isWAContact")]
-    is_wa_contact: bool,
-    is_my_contact: bool,
-    is_blocked: bool,
-    is_business: bool,
-    is_enterprise: bool,
+/// A part of a list.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters that `Call::window` reads")]
+pub struct Window {
+    /// 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    #[param(minimum = 0)]
+    offset: Option<u32>,
 }
 
-impl<'c> JsonContact<'c> {
-    pub fn known(contact: &'c Contact) -> Self {
-        let names = &contact.names;
-        let name = names.saved.full();
-        Self {
-            id: contact.chat_id().to_string(),
-            number: contact.phone.map(|digits| digits.to_string()).unwrap_or_default(),
-            is_my_contact: name.is_some(),
-            name,
-            pushname: names.push.as_ref().map(|seen| seen.name.as_str()),
-            short_name: names.saved.first.as_ref().map(NamePart::as_str),
-            is_me: false,
-            is_group: false,
-            is_wa_contact: true,
-            is_blocked: contact.blocked,
-            is_business: names.business.is_some(),
-            is_enterprise: false,
-        }
-    }
-}
-
-impl JsonContact<'static> {
-    /// WAHA always answers with a contact; of this one nothing is known.
-    pub fn unknown(who: ChatId) -> Self {
-        let number = if who.is_phone() { who.digits().to_string() } else { String::new() };
-        Self {
-            id: who.to_string(),
-            number,
-            name: None,
-            pushname: None,
-            short_name: None,
-            is_me: false,
-            is_group: false,
-            is_wa_contact: false,
-            is_my_contact: false,
-            is_blocked: false,
-            is_business: false,
-            is_enterprise: false,
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub struct JsonMapping {
-    lid: String,
-    pn: String,
-}
-
-impl From<&Mapping> for JsonMapping {
-    fn from(mapping: &Mapping) -> Self {
-        Self { lid: mapping.lid.to_string(), pn: mapping.phone.to_string() }
-    }
-}
-
-#[derive(Debug, Serialize)]
+/// `GET /v2/lids/pn/{number}` and its counterpart.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LidOfPhone {
+    #[schema(example = "999888777@lid")]
     lid: Option<String>,
     /// Digits, as documented.
+    #[schema(example = "15551234567")]
     number: Option<String>,
 }
 
@@ -289,34 +208,4 @@ impl LidOfPhone {
     pub fn new(lid: Option<ChatId>, phone: Option<ChatId>) -> Self {
         Self { lid: lid.map(|lid| lid.to_string()), number: phone.map(|phone| phone.digits().to_string()) }
     }
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NumberCheck {
-    number_exists: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    chat_id: Option<String>,
-}
-
-impl NumberCheck {
-    pub fn new(exists: bool, phone: ChatId) -> Self {
-        Self { number_exists: exists, chat_id: exists.then(|| phone.to_string()) }
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub struct About {
-    pub about: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct Picture {
-    #[serde(rename = "profilePictureURL")]
-    pub profile_picture_url: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct Count {
-    pub count: u64,
 }
