@@ -277,6 +277,10 @@ async fn read_body(mut payload: Payload, limits: Limits) -> Result<Bytes, Fault>
 }
 
 fn parse_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
+    // Without this an array would be read as the fields in the order in which our struct happens to have them.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Fault::Malformed("The body must be a JSON object, not an array.".into()));
+    }
     serde_json::from_slice(body).map_err(|error| {
         // serde_json repeats values in what it says of types, not in what it says of syntax.
         let place = format!("line {}, column {}", error.line(), error.column());
