@@ -217,8 +217,14 @@ impl Heard {
     }
 
     /// A segment of the path, decoded.
-    pub fn segment(&self, name: &str) -> &str {
-        self.request.match_info().query(name)
+    pub fn segment(&self, name: &str) -> Cow<'_, str> {
+        let segment = self.request.match_info().query(name);
+        if !segment.contains('%') {
+            return segment.into();
+        }
+        // actix decodes all but these three, so that a path stays one. The percent sign last: it is no code again.
+        let decoded = segment.replace("%2B", "+").replace("%2b", "+").replace("%2F", "/").replace("%2f", "/");
+        decoded.replace("%25", "%").into()
     }
 
     /// A header's value, if it is text.

@@ -67,13 +67,13 @@ async fn show(heard: Heard, door: Data<Door>) -> Answer {
     let created_at;
     let session = match door.gateway.administer(token) {
         Ok(office) => {
-            let (instance, session) = existing(&office, id).await?;
+            let (instance, session) = existing(&office, &id).await?;
             created_at = Some(instance.created_at);
             session
         }
         Err(_) => {
             created_at = None;
-            door.gateway.enter(Credentials { instance: Some(id), token }, Scope::AccountRead)?
+            door.gateway.enter(Credentials { instance: Some(&id), token }, Scope::AccountRead)?
         }
     };
     tell_instance(session.id());
@@ -87,7 +87,7 @@ async fn show(heard: Heard, door: Data<Door>) -> Answer {
 /// `DELETE /v1/instances/{i}`: the instance, its book and its tokens, for good. 204.
 async fn remove(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
-    let id = known_id(heard.segment("i"))?;
+    let id = known_id(&heard.segment("i"))?;
     tell_instance(&id);
     office.remove(&id).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -96,7 +96,7 @@ async fn remove(heard: Heard, door: Data<Door>) -> Answer {
 /// `POST /v1/instances/{i}/check`: reads the whole book; `problems` is empty when it is sound.
 async fn check(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
-    let (_, session) = existing(&office, heard.segment("i")).await?;
+    let (_, session) = existing(&office, &heard.segment("i")).await?;
     tell_instance(session.id());
     let problems = session.check().await?;
     let contacts = session.head().await.ok().map(|head| head.contacts);
@@ -119,19 +119,19 @@ async fn create_token(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 async fn token(heard: Heard, door: Data<Door>) -> Answer {
-    let token = keyring(&heard, &door)?.find(heard.segment("t")).await?;
+    let token = keyring(&heard, &door)?.find(&heard.segment("t")).await?;
     Ok(json(StatusCode::OK, &wire::token(&token)))
 }
 
 /// `DELETE /v1/instances/{i}/tokens/{t}`: revoked from now on. 204, also the second time.
 async fn revoke_token(heard: Heard, door: Data<Door>) -> Answer {
-    keyring(&heard, &door)?.revoke(heard.segment("t")).await?;
+    keyring(&heard, &door)?.revoke(&heard.segment("t")).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /v1/instances/{i}/tokens/{t}/rotate`: a new token like this one, which is revoked. 201.
 async fn rotate_token(heard: Heard, door: Data<Door>) -> Answer {
-    let (token, secret) = keyring(&heard, &door)?.rotate(heard.segment("t")).await?;
+    let (token, secret) = keyring(&heard, &door)?.rotate(&heard.segment("t")).await?;
     Ok(json(StatusCode::CREATED, &wire::created_token(&token, &secret)))
 }
 
@@ -151,8 +151,8 @@ fn office(heard: &Heard, door: &Door) -> Result<Office> {
 fn keyring(heard: &Heard, door: &Door) -> Result<Keyring> {
     let (id, token) = (heard.segment("i"), heard.bearer());
     let keyring = match door.gateway.administer(token) {
-        Ok(office) => office.keyring(&known_id(id)?)?,
-        Err(_) => door.gateway.keyring(Credentials { instance: Some(id), token })?,
+        Ok(office) => office.keyring(&known_id(&id)?)?,
+        Err(_) => door.gateway.keyring(Credentials { instance: Some(&id), token })?,
     };
     tell_instance(keyring.instance());
     Ok(keyring)

@@ -77,7 +77,7 @@ impl<'h> Call<'h> {
 
     /// The page header of the vendor's documentation leaves `{chatId}` in the path as it is and puts the id in the query.
     pub fn chat_id_in_path(&self) -> Result<ChatId, Invalid> {
-        match self.heard.segment("chatId") {
+        match &*self.heard.segment("chatId") {
             "{chatId}" => self.chat_id(),
             segment => parse_id(segment, "chatId"),
         }
@@ -85,11 +85,12 @@ impl<'h> Call<'h> {
 
     /// Likewise `{number}`.
     pub fn number_in_path(&self) -> Result<ChatId, Invalid> {
-        let segment = match self.heard.segment("number") {
+        let segment = self.heard.segment("number");
+        let number = match &*segment {
             "{number}" => self.in_query("number").ok_or_else(|| Invalid::new("number", "is required"))?,
-            segment => segment,
+            number => number,
         };
-        match parse_id(segment, "number")? {
+        match parse_id(number, "number")? {
             phone @ ChatId::Phone(_) => Ok(phone),
             ChatId::Lid(_) => Err(Invalid::new("number", "must be a phone number, not a LID")),
         }
@@ -99,9 +100,9 @@ impl<'h> Call<'h> {
     pub fn lid_in_path(&self) -> Result<ChatId, Invalid> {
         let segment = self.heard.segment("lid");
         if !segment.contains('@') {
-            return ChatId::lid(segment).map_err(|invalid| invalid.in_field("lid"));
+            return ChatId::lid(&segment).map_err(|invalid| invalid.in_field("lid"));
         }
-        match parse_id(segment, "lid")? {
+        match parse_id(&segment, "lid")? {
             lid @ ChatId::Lid(_) => Ok(lid),
             ChatId::Phone(_) => Err(Invalid::new("lid", "must end with @lid")),
         }
