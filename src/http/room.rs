@@ -312,14 +312,15 @@ where
 pub fn place<T: Tongue, const N: usize>(path: &str, verbs: [(Method, Route); N]) -> Resource {
     let allowed = verbs.each_ref().map(|(method, _)| method.as_str()).join(", ");
     let resource = verbs.into_iter().fold(web::resource(path), |resource, (_, route)| resource.route(route));
-    resource.default_service(web::to(move || {
+    // The body is heard, though nobody wants it: actix closes a connection on which one was left unread.
+    resource.default_service(web::to(move |_: Heard| {
         let fault = Fault::WrongVerb(allowed.clone());
         async move { T::tell(&fault) }
     }))
 }
 
-/// For a scope's default service.
-pub async fn no_route<T: Tongue>() -> HttpResponse {
+/// For a scope's default service. The body is heard for the connection's sake.
+pub async fn no_route<T: Tongue>(_: Heard) -> HttpResponse {
     T::tell(&Fault::NoRoute)
 }
 
