@@ -30,7 +30,8 @@ fn talk(server: &Server) -> usize {
         answers += 1;
         answer.status
     };
-    let good = json!({"instance_id": "demo", "access_token": token, "chatId": PHONE, "firstName": FIRST, "lastName": LAST});
+    let good =
+        json!({"instance_id": "demo", "access_token": token, "chatId": PHONE, "firstName": FIRST, "lastName": LAST});
     assert_eq!(ask("POST /v2/contacts/update".into(), &[], &good.to_string()), 200);
     assert_eq!(ask(format!("PUT /v2/contacts/{LID}@lid?{credentials}&{names}"), &[], ""), 200);
     assert_eq!(ask(format!("GET /v2/contacts?{credentials}&contactId={PHONE}@c.us"), &[], ""), 200);
@@ -39,12 +40,21 @@ fn talk(server: &Server) -> usize {
     assert_eq!(ask("GET /v2/contacts/all".into(), &[&bearer], ""), 200);
 
     assert_eq!(ask(format!("POST /v2/contacts/update?{credentials}"), &[], &good.to_string()[..90]), 400);
-    assert_eq!(ask(format!("POST /v2/contacts/update?{credentials}"), &[], &format!("[\"{FIRST}\", \"{PHONE}\"]")), 400);
+    assert_eq!(
+        ask(format!("POST /v2/contacts/update?{credentials}"), &[], &format!("[\"{FIRST}\", \"{PHONE}\"]")),
+        400
+    );
     assert_eq!(ask(format!("PUT /v2/contacts/{PHONE}@example.com?{credentials}&{names}"), &[], ""), 400);
     assert_eq!(ask(format!("GET /v2/contacts/{PHONE}{PHONE}?{credentials}"), &[], ""), 400);
     assert_eq!(ask(format!("GET /v2/contacts/all?{credentials}&sortBy={FIRST}"), &[], ""), 400);
-    assert_eq!(ask(format!("GET /v2/contacts?instance_id={PHONE}&access_token={token}&contactId={LID}@lid"), &[], ""), 401);
-    assert_eq!(ask(format!("GET /v2/contacts?instance_id=demo&access_token={token}x&contactId={LID}@lid"), &[], ""), 401);
+    assert_eq!(
+        ask(format!("GET /v2/contacts?instance_id={PHONE}&access_token={token}&contactId={LID}@lid"), &[], ""),
+        401
+    );
+    assert_eq!(
+        ask(format!("GET /v2/contacts?instance_id=demo&access_token={token}x&contactId={LID}@lid"), &[], ""),
+        401
+    );
     assert_eq!(ask(format!("GET /v2/{FIRST}/{LAST}/{PHONE}?{credentials}"), &[], ""), 404);
     assert_eq!(ask(format!("GET /{LID}/{FIRST}?{credentials}"), &[], ""), 404);
     assert_eq!(ask(format!("DELETE /v2/contacts/{PHONE}?{credentials}"), &[], ""), 405);
@@ -58,7 +68,9 @@ fn talk(server: &Server) -> usize {
     assert_eq!(ask("POST /v1/instances/demo/tokens".into(), &[&bearer], &format!(r#"{{"label": "{FIRST}"}}"#)), 201);
 
     // What is no HTTP at all.
-    for garbage in [format!("{FIRST} {PHONE} {token}\r\n\r\n"), format!("GET /{PHONE} HTTP/1.1\r\n{FIRST}\0: {token}\r\n\r\n")] {
+    for garbage in
+        [format!("{FIRST} {PHONE} {token}\r\n\r\n"), format!("GET /{PHONE} HTTP/1.1\r\n{FIRST}\0: {token}\r\n\r\n")]
+    {
         let mut other = server.wire();
         other.send(garbage.as_bytes()).unwrap();
         let _ = other.answer();
@@ -70,7 +82,8 @@ fn talk(server: &Server) -> usize {
 /// A body that is promised and does not come.
 fn broken_off(server: &Server, token: &str) {
     let mut wire = Wire::to(&server.address).unwrap();
-    let head = format!("POST /v2/contacts/update?access_token={token} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
+    let head =
+        format!("POST /v2/contacts/update?access_token={token} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
     wire.send(head.as_bytes()).unwrap();
     wire.send(format!(r#"{{"chatId": "{PHONE}"#).as_bytes()).unwrap();
 }
@@ -105,7 +118,8 @@ fn every_answer_has_a_line_with_what_an_operator_needs() {
     assert!(server.stop().success());
     let log = home.log();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let answered: Vec<_> = lines.iter().filter(|line| line["message"] == "answered").map(|line| &line["span"]).collect();
+    let answered: Vec<_> =
+        lines.iter().filter(|line| line["message"] == "answered").map(|line| &line["span"]).collect();
     assert!(answered.len() >= answers, "{} lines for {answers} answers", answered.len());
     for span in &answered {
         assert!(span["status"].is_u64() && span["micros"].is_u64() && span["route"].is_string(), "{span}");
@@ -114,7 +128,8 @@ fn every_answer_has_a_line_with_what_an_operator_needs() {
     let has = |route: &str, status: u64, outcome: &str, instance: Option<&str>| {
         let expected = (Some(route), Some(status), Some(outcome), instance);
         let found = |span: &&&Value| {
-            (span["route"].as_str(), span["status"].as_u64(), span["outcome"].as_str(), span["instance"].as_str()) == expected
+            (span["route"].as_str(), span["status"].as_u64(), span["outcome"].as_str(), span["instance"].as_str())
+                == expected
         };
         assert!(answered.iter().any(|span| found(&span)), "{expected:?} is not in\n{log}");
     };
@@ -134,10 +149,14 @@ fn every_answer_has_a_line_with_what_an_operator_needs() {
 #[test]
 fn a_bare_level_is_for_this_program_alone() {
     let home = Home::new();
-    let server = home.serve_with(&[("WABOOK_LOG__LEVEL", "error")]);
+    let server = home.serve_with(&[("WABOOK_LOG__LEVEL", "trace"), ("WABOOK_LOG__FORMAT", "json")]);
     talk(&server);
     assert!(server.stop().success());
-    assert_eq!(home.log(), "");
+    for line in home.log().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let is_ours = line["target"].as_str().unwrap().starts_with("wabook");
+        assert!(is_ours || ["WARN", "ERROR"].contains(&line["level"].as_str().unwrap()), "{line}");
+    }
 }
 
 #[test]

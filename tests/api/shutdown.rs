@@ -147,7 +147,11 @@ fn a_killed_server_leaves_the_folder_free() {
     let entry = demo(&server);
     assert_eq!(save(&mut server.wire(), &entry, 123).unwrap(), 200);
     server.kill();
-    assert_eq!(home.json(&["instance", "show", "demo"])["contacts"], 1, "an errand finds no server and opens the folder");
+    assert_eq!(
+        home.json(&["instance", "show", "demo"])["contacts"],
+        1,
+        "an errand finds no server and opens the folder"
+    );
     let server = home.serve();
     assert_eq!(rows::saved_name(&mut server.wire(), &entry, "123@c.us"), "Number 123");
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::shared::{
     rows::{self, Entry, Row},
     server::{Home, Server},
-    within,
     wire::Wire,
+    within,
 };
 
 fn demo(server: &Server) -> Entry {

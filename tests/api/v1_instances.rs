@@ -175,7 +175,12 @@ async fn a_check_of_a_sound_book_finds_nothing() {
 #[case::an_array("application/json", "[]", 400, "malformed")]
 #[case::text("text/plain", "{}", 415, "media_type")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_body_is_a_problem(#[case] media: &str, #[case] body: &'static str, #[case] status: u16, #[case] code: &str) {
+async fn a_wrong_body_is_a_problem(
+    #[case] media: &str,
+    #[case] body: &'static str,
+    #[case] status: u16,
+    #[case] code: &str,
+) {
     let app = TestApp::start().await;
     let request = app.request(Method::POST, "/v1/instances").bearer_auth(&app.admin_token);
     let response = request.header("Content-Type", media).body(body).send().await.unwrap();

@@ -14,7 +14,8 @@ fn of(tenant: &Tenant) -> String {
 async fn a_token_is_as_it_was_wished_and_its_secret_is_shown_once() {
     let app = TestApp::start().await;
     let tenant = app.instance().await;
-    let wish = json!({"scopes": ["contacts:read", "groups:*"], "label": "for the CRM", "expires_at": "2099-01-01T00:00:00Z"});
+    let wish =
+        json!({"scopes": ["contacts:read", "groups:*"], "label": "for the CRM", "expires_at": "2099-01-01T00:00:00Z"});
     let made = app.token(&tenant, wish).await;
     let secret = text(&made["access_token"]);
     assert_eq!((secret.len(), &secret[..4]), (52, "wab_"));

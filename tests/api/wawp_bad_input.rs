@@ -329,7 +329,9 @@ async fn a_large_body_at_a_wrong_place_is_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_no_http_hurts_nobody_else() {
     let mut story = Story::begin().await;
-    for garbage in [&b"\x16\x03\x01\x02\x00\x01\x00\x01"[..], b"Zebulon Quagmire\r\n\r\n", b"GET /v2 HTTP/1.1\r\nA\0: b\r\n\r\n"] {
+    for garbage in
+        [&b"\x16\x03\x01\x02\x00\x01\x00\x01"[..], b"Zebulon Quagmire\r\n\r\n", b"GET /v2 HTTP/1.1\r\nA\0: b\r\n\r\n"]
+    {
         let mut other = story.app.wire();
         other.send(garbage).unwrap();
         let answer = other.answer();

@@ -175,17 +175,23 @@ async fn a_number_exists_if_the_book_knows_it() {
     let tenant = app.instance().await;
     app.save(&tenant, "15551234567", "Alice", "").await;
     let mut wire = app.wire();
-    let mut check = |phone: &str| {
-        wire.get(&format!("/v2/contacts/check-exists?{}&phone={phone}", tenant.in_query())).unwrap()
-    };
+    let mut check =
+        |phone: &str| wire.get(&format!("/v2/contacts/check-exists?{}&phone={phone}", tenant.in_query())).unwrap();
     for phone in ["15551234567", "+15551234567", "%2B15551234567"] {
         let answer = check(phone);
         assert_eq!(answer.json(), json!({"numberExists": true, "chatId": "15551234567@c.us"}), "{phone}");
     }
     assert_eq!(check("201000000001").json(), json!({"numberExists": false}));
-    for phone in
-        ["0015551234567", "1-555-123-4567", "1%20555%20123", "(1)5551234567", "1.555.1234567", "15551234567@c.us", "", "abc"]
-    {
+    for phone in [
+        "0015551234567",
+        "1-555-123-4567",
+        "1%20555%20123",
+        "(1)5551234567",
+        "1.555.1234567",
+        "15551234567@c.us",
+        "",
+        "abc",
+    ] {
         let answer = check(phone);
         assert_eq!(answer.status, 400, "{phone}");
         assert_wawp_error(&answer.json(), 400);
@@ -238,11 +244,8 @@ async fn the_documented_lid_of_a_phone() {
 async fn lids_are_listed_and_counted() {
     let (app, tenant) = with_mappings().await;
     let mapping = |lid: &str, phone: &str| json!({"lid": format!("{lid}@lid"), "pn": format!("{phone}@c.us")});
-    let all = [
-        mapping("100000000000001", "4917012345"),
-        mapping("555", "201234567890"),
-        mapping("999888777", "15551234567"),
-    ];
+    let all =
+        [mapping("100000000000001", "4917012345"), mapping("555", "201234567890"), mapping("999888777", "15551234567")];
     assert_eq!(told(app.get(&tenant, "/v2/lids", &[]).await, 200).await, json!(all));
     let page = told(app.get(&tenant, "/v2/lids", &[("limit", "1"), ("offset", "1")]).await, 200).await;
     assert_eq!(page, json!(all[1..2]));

@@ -77,7 +77,8 @@ async fn a_contact_is_put_at_its_own_path(#[case] segment: &str) {
 async fn the_older_version_takes_names_from_the_query_and_shares_the_book() {
     let app = TestApp::start().await;
     let tenant = app.instance().await;
-    let target = format!("/wp-json/awp/v1/contacts/15551234567@c.us?{}&firstName=Old&lastName=Client", tenant.in_query());
+    let target =
+        format!("/wp-json/awp/v1/contacts/15551234567@c.us?{}&firstName=Old&lastName=Client", tenant.in_query());
     told(app.request(Method::PUT, &target).send().await.unwrap(), 200).await;
     assert_eq!(app.name(&tenant, "15551234567").await, "Old Client");
     for path in ["/wp-json/awp/v1/contacts", "/v2/contacts"] {

@@ -53,8 +53,8 @@ fn post_and_kill(server: Server, entry: &Entry, connections: &[Mutex<Progress<'_
         for progress in connections {
             let (mut wire, tick) = (server.wire(), tick.clone());
             scope.spawn(move || {
-                let mut progress = progress.lock().unwrap();
-                while let Some(row) = progress.rows.get(progress.answered) {
+                let progress = &mut *progress.lock().unwrap();
+                while let Some(&row) = progress.rows.get(progress.answered) {
                     let status = if row.is_good() { 200 } else { 400 };
                     progress.is_open = true;
                     match row.post(&mut wire, entry) {

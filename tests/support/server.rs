@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{within, wire::Wire};
+use super::{wire::Wire, within};
 
 /// A folder for the sessions and, beside them, the log. Outlives the processes that use it.
 pub struct Home(TempDir);
@@ -79,8 +79,7 @@ impl Home {
     pub fn serve_with(&self, environment: &[(&str, &str)]) -> Server {
         let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = self.command(["serve", "--json", "--listen", "127.0.0.1:0"]);
-        let mut child =
-            command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (stdout, line) = within("the first line", move || {
             let mut line = String::new();
