@@ -1,7 +1,7 @@
 //! What every room needs and no vendor decides: reading a body within its bounds, finding credentials in headers, what
 //! went wrong as status and sentence, routes that know their verbs, and what the log is told of a request.
 
-use std::{convert::Infallible, fmt, future::Future, marker::PhantomData, pin::Pin, time::Duration};
+use std::{borrow::Cow, convert::Infallible, fmt, future::Future, marker::PhantomData, pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, Handler, HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder,
@@ -237,8 +237,14 @@ impl Heard {
     }
 
     /// A segment of the path, decoded.
-    pub fn segment(&self, name: &str) -> &str {
-        self.request.match_info().query(name)
+    pub fn segment(&self, name: &str) -> Cow<'_, str> {
+        let segment = self.request.match_info().query(name);
+        if !segment.contains('%') {
+            return segment.into();
+        }
+        // actix decodes all but these three, so that a path stays one. The percent sign last: it is no code again.
+        let decoded = segment.replace("%2B", "+").replace("%2b", "+").replace("%2F", "/").replace("%2f", "/");
+        decoded.replace("%25", "%").into()
     }
 
     /// A header's value, if it is text.
@@ -316,6 +322,10 @@ async fn read_body(mut payload: Payload, limits: Limits) -> Result<Bytes, Fault>
 }
 
 fn parse_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
+    // Without this an array would be read as the fields in the order in which our struct happens to have them.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Fault::Malformed("The body must be a JSON object, not an array.".into()));
+    }
     serde_json::from_slice(body).map_err(|error| {
         // serde_json repeats values in what it says of types, not in what it says of syntax.
         let place = format!("line {}, column {}", error.line(), error.column());
@@ -341,14 +351,15 @@ where
 pub fn place<T: Tongue, const N: usize>(path: &str, verbs: [(Method, Route); N]) -> Resource {
     let allowed = verbs.each_ref().map(|(method, _)| method.as_str()).join(", ");
     let resource = verbs.into_iter().fold(web::resource(path), |resource, (_, route)| resource.route(route));
-    resource.default_service(web::to(move || {
+    // The body is heard, though nobody wants it: actix closes a connection on which one was left unread.
+    resource.default_service(web::to(move |_: Heard| {
         let fault = Fault::WrongVerb(allowed.clone());
         async move { T::tell(&fault) }
     }))
 }
 
-/// For a scope's default service.
-pub async fn no_route<T: Tongue>() -> HttpResponse {
+/// For a scope's default service. The body is heard for the connection's sake.
+pub async fn no_route<T: Tongue>(_: Heard) -> HttpResponse {
     T::tell(&Fault::NoRoute)
 }
 

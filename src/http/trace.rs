@@ -23,7 +23,7 @@ impl RootSpanBuilder for RequestSpan {
         tracing::info_span!(
             "request",
             id = id.map(tracing::field::display),
-            method = request.method().as_str(),
+            method = known_method(request.method().as_str()),
             route = Empty,
             instance = Empty,
             outcome = Empty,
@@ -55,7 +55,7 @@ impl RootSpanBuilder for RequestSpan {
     }
 }
 
-/// A label must not be whatever a client makes up.
+/// Neither a label nor the log takes whatever a client makes up.
 fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")

@@ -81,13 +81,13 @@ async fn show(heard: Heard, door: Data<Door>) -> Answer {
     let created_at;
     let session = match door.gateway.administer(token) {
         Ok(office) => {
-            let (instance, session) = existing(&office, id).await?;
+            let (instance, session) = existing(&office, &id).await?;
             created_at = Some(instance.created_at);
             session
         }
         Err(_) => {
             created_at = None;
-            door.enter(&heard, Credentials { instance: Some(id), token }, Scope::AccountRead)?
+            door.enter(&heard, Credentials { instance: Some(&id), token }, Scope::AccountRead)?
         }
     };
     tell_instance(session.id());
@@ -103,7 +103,7 @@ async fn show(heard: Heard, door: Data<Door>) -> Answer {
     responses((status = 204, description = "done"), Errors))]
 async fn remove(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
-    let id = known_id(heard.segment("i"))?;
+    let id = known_id(&heard.segment("i"))?;
     tell_instance(&id);
     office.remove(&id).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -114,7 +114,7 @@ async fn remove(heard: Heard, door: Data<Door>) -> Answer {
     responses((status = 200, description = "done", body = Object), Errors))]
 async fn check(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;
-    let (_, session) = existing(&office, heard.segment("i")).await?;
+    let (_, session) = existing(&office, &heard.segment("i")).await?;
     tell_instance(session.id());
     let problems = session.check().await?;
     let contacts = session.head().await.ok().map(|head| head.contacts);
@@ -144,7 +144,7 @@ async fn create_token(heard: Heard, door: Data<Door>) -> Answer {
 #[utoipa::path(get, path = "/instances/{i}/tokens/{t}", tag = TAG, params(("i" = String, Path, description = "The instance"), ("t" = String, Path, description = "The token's id")),
     responses((status = 200, description = "done", body = Object), Errors))]
 async fn token(heard: Heard, door: Data<Door>) -> Answer {
-    let token = keyring(&heard, &door)?.find(heard.segment("t")).await?;
+    let token = keyring(&heard, &door)?.find(&heard.segment("t")).await?;
     Ok(json(StatusCode::OK, &wire::token(&token)))
 }
 
@@ -152,7 +152,7 @@ async fn token(heard: Heard, door: Data<Door>) -> Answer {
 #[utoipa::path(delete, path = "/instances/{i}/tokens/{t}", tag = TAG, params(("i" = String, Path, description = "The instance"), ("t" = String, Path, description = "The token's id")),
     responses((status = 204, description = "done"), Errors))]
 async fn revoke_token(heard: Heard, door: Data<Door>) -> Answer {
-    keyring(&heard, &door)?.revoke(heard.segment("t")).await?;
+    keyring(&heard, &door)?.revoke(&heard.segment("t")).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -160,7 +160,7 @@ async fn revoke_token(heard: Heard, door: Data<Door>) -> Answer {
 #[utoipa::path(post, path = "/instances/{i}/tokens/{t}/rotate", tag = TAG, params(("i" = String, Path, description = "The instance"), ("t" = String, Path, description = "The token's id")),
     responses((status = 201, description = "done", body = Object), Errors))]
 async fn rotate_token(heard: Heard, door: Data<Door>) -> Answer {
-    let (token, secret) = keyring(&heard, &door)?.rotate(heard.segment("t")).await?;
+    let (token, secret) = keyring(&heard, &door)?.rotate(&heard.segment("t")).await?;
     Ok(json(StatusCode::CREATED, &wire::created_token(&token, &secret)))
 }
 
@@ -182,8 +182,8 @@ fn office(heard: &Heard, door: &Door) -> Result<Office> {
 fn keyring(heard: &Heard, door: &Door) -> Result<Keyring> {
     let (id, token) = (heard.segment("i"), heard.bearer());
     let keyring = match door.gateway.administer(token) {
-        Ok(office) => office.keyring(&known_id(id)?)?,
-        Err(_) => door.gateway.keyring(Credentials { instance: Some(id), token })?,
+        Ok(office) => office.keyring(&known_id(&id)?)?,
+        Err(_) => door.gateway.keyring(Credentials { instance: Some(&id), token })?,
     };
     tell_instance(keyring.instance());
     Ok(keyring)

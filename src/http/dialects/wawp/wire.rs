@@ -91,7 +91,7 @@ impl<'h> Call<'h> {
 
     /// The page header of the vendor's documentation leaves `{chatId}` in the path as it is and puts the id in the query.
     pub fn chat_id_in_path(&self) -> Result<ChatId, Invalid> {
-        match self.heard.segment("chatId") {
+        match &*self.heard.segment("chatId") {
             "{chatId}" => self.chat_id(),
             segment => params::chat_id(segment, "chatId"),
         }
@@ -99,18 +99,19 @@ impl<'h> Call<'h> {
 
     /// Likewise `{number}`.
     pub fn number_in_path(&self) -> Result<ChatId, Invalid> {
-        let segment = match self.heard.segment("number") {
+        let segment = self.heard.segment("number");
+        let number = match &*segment {
             "{number}" => self.params.text("number").ok_or_else(|| Invalid::new("number", "is required"))?,
-            segment => segment,
+            number => number,
         };
-        match params::chat_id(segment, "number")? {
+        match params::chat_id(number, "number")? {
             phone @ ChatId::Phone(_) => Ok(phone),
             ChatId::Lid(_) => Err(Invalid::new("number", "must be a phone number, not a LID")),
         }
     }
 
     pub fn lid_in_path(&self) -> Result<ChatId, Invalid> {
-        params::lid(self.heard.segment("lid"), "lid")
+        params::lid(&self.heard.segment("lid"), "lid")
     }
 
     pub fn phone(&self) -> Result<ChatId, Invalid> {

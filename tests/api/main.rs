@@ -1,0 +1,18 @@
+//! The whole gateway over HTTP, filed by URL. Most stories run it in this process (`support`), those of the command
+//! line, the log and the end of a run as a child process (`../support`).
+
+#[path = "../support/mod.rs"]
+mod shared;
+mod support;
+
+mod command_line;
+mod health;
+mod log;
+mod shutdown;
+mod ten_thousand;
+mod tenants;
+mod v1_instances;
+mod v1_tokens;
+mod wawp_bad_input;
+mod wawp_read;
+mod wawp_update;
