@@ -1,0 +1,157 @@
+//! `cargo bench --bench gateway`: the gateway under load beside a server that does nothing, in one run, as ratios. This
+//! file is the list of rows. A benchmark, never a test: it asserts no time, and only fails when an answer was not 200.
+
+mod baseline;
+mod load;
+mod report;
+mod stage;
+
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+use clap::Parser;
+
+use load::{Form, Load, Measured, Questions};
+use report::{Heading, Line};
+use stage::{Key, PHONES, Stage};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The gateway under load, beside a server that does nothing.
+#[derive(Parser)]
+#[command(name = "gateway")]
+struct Options {
+    /// Two seconds for each row, 64 connections only, a smaller book
+    #[arg(long)]
+    quick: bool,
+    /// Without log lines, also for the no-op
+    #[arg(long)]
+    no_log: bool,
+    /// Only rows whose name contains this; the no-op is always measured
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+    /// Seconds that each row is measured in all [default: 8, with --quick 2]
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Threads of the load generator [default: one for four cores]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// A kind of request to measure. To add one, add it to `ROWS`.
+struct Row {
+    name: &'static str,
+    server: fn(&Stage) -> SocketAddr,
+    questions: fn(&Stage) -> Questions,
+    connections: &'static [usize],
+    target: Option<f64>,
+}
+
+const NO_OP: Row = Row {
+    name: "no-op JSON POST",
+    server: |stage| stage.no_op,
+    questions: |stage| upserts(std::slice::from_ref(&stage.small), 1000),
+    connections: &[64, 256],
+    target: None,
+};
+
+const ROWS: [Row; 5] = [
+    Row {
+        name: "generator ceiling (fixed responder)",
+        server: |stage| stage.responder,
+        questions: NO_OP.questions,
+        connections: &[64, 256],
+        target: None,
+    },
+    Row {
+        name: "no-op JSON POST, no middleware",
+        server: |stage| stage.bare,
+        questions: NO_OP.questions,
+        connections: &[64, 256],
+        target: None,
+    },
+    Row {
+        name: "durable upsert, 1 instance",
+        server: |stage| stage.gateway,
+        questions: |stage| upserts(std::slice::from_ref(&stage.small), 1000),
+        connections: &[64, 256],
+        target: Some(0.40),
+    },
+    Row {
+        name: "durable upsert, 1,000 instances",
+        server: |stage| stage.gateway,
+        questions: |stage| upserts(&stage.spread, 10),
+        connections: &[64, 256],
+        target: None,
+    },
+    Row {
+        name: "point read, large book",
+        server: |stage| stage.gateway,
+        questions: |stage| point_reads(&stage.large, stage.contacts),
+        connections: &[64],
+        target: Some(0.60),
+    },
+];
+
+/// Each name differs from the one before, so that every request truly writes.
+fn upserts(keys: &[Key], contacts: u64) -> Questions {
+    let form = |Key { instance, token }: &Key| {
+        let body = format!(
+            r#"{{"instance_id": "{instance}", "access_token": "{token}", "chatId": "{PHONES}#########@c.us", "firstName": "Bob", "lastName": "Smith ################"}}"#
+        );
+        Form::post(baseline::PATH, &body)
+    };
+    Questions { forms: keys.iter().map(form).collect(), contacts }
+}
+
+fn point_reads(Key { instance, token }: &Key, contacts: u64) -> Questions {
+    let query = format!("instance_id={instance}&access_token={token}&contactId={PHONES}#########@c.us");
+    Questions { forms: vec![Form::get(&format!("/v2/contacts?{query}"))], contacts }
+}
+
+/// How often all rows are gone through. The machine is noisy, and a noise shorter than a round hits all rows alike.
+const ROUNDS: u32 = 4;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let options = Options::parse();
+    let _flush = (!options.no_log).then(stage::begin_to_log);
+    let (seconds, contacts, crowds) = if options.quick { (2, 10_000, &[64][..]) } else { (8, 100_000, &[64, 256][..]) };
+    let window = Duration::from_secs(options.seconds.unwrap_or(seconds)) / ROUNDS;
+    let warm_up = window / 4;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.unwrap_or(cores / 4).max(1);
+
+    eprintln!("setting up the instances and a book of {contacts} contacts …");
+    let stage = Stage::set_up(contacts)?;
+    let is_logging = !options.no_log;
+    report::heading(&Heading { folder: stage.folder(), rounds: ROUNDS, window, warm_up, threads, is_logging });
+    let measure = |row: &Row, connections: usize| {
+        let (address, questions) = ((row.server)(&stage), (row.questions)(&stage));
+        Load { address, connections, threads, warm_up, window, questions: &questions }.run()
+    };
+    let mut failures = 0;
+    for &connections in crowds {
+        let is_wanted = |row: &&Row| row.name.contains(&options.only) && row.connections.contains(&connections);
+        // What everything is compared with stands on both sides of it.
+        let rows: Vec<&Row> = [&NO_OP].into_iter().chain(ROWS.iter().filter(is_wanted)).chain([&NO_OP]).collect();
+        let mut measured: Vec<Vec<Measured>> = rows.iter().map(|_| Vec::new()).collect();
+        for _ in 0..ROUNDS {
+            for (row, rounds) in rows.iter().zip(&mut measured) {
+                rounds.push(measure(row, connections)?);
+            }
+        }
+        let (before, after) = (&measured[0], &measured[rows.len() - 1]);
+        let no_op: Vec<f64> =
+            before.iter().zip(after).map(|(before, after)| (before.per_second() + after.per_second()) / 2.0).collect();
+        for (row, rounds) in rows.iter().zip(&measured) {
+            report::line(&Line { name: row.name, connections, rounds, no_op: &no_op, target: row.target });
+            failures += rounds.iter().map(|round| round.failures).sum::<u64>();
+        }
+    }
+    report::legend();
+    stage.tear_down()?;
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
