@@ -55,7 +55,8 @@ impl App {
             limits: Limits { body: config.http.body_limit, body_timeout: config.http.body_timeout },
             metrics: Arc::new(move || rendering.render()),
         });
-        let mounts = Mounts { wawp: config.mounts.wawp.clone() };
+        let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();
+        let mounts = Mounts { wawp, hypersender, superwaba, wacr, waha };
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(door.clone())

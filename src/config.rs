@@ -90,6 +90,10 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct Mounts {
     pub wawp: Vec<String>,
+    pub hypersender: Vec<String>,
+    pub superwaba: Vec<String>,
+    pub wacr: Vec<String>,
+    pub waha: Vec<String>,
 }
 
 /// What the command line overrides.
@@ -133,10 +137,12 @@ impl Config {
             token.is_empty() || token.len() >= 16,
             "gateway.admin_token must have at least 16 characters (or be empty, to have one made)"
         );
-        for prefix in &self.mounts.wawp {
+        let Mounts { wawp, hypersender, superwaba, wacr, waha } = &self.mounts;
+        for prefix in [wawp, hypersender, superwaba, wacr, waha].into_iter().flatten() {
             anyhow::ensure!(
-                prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*']),
-                "mounts.wawp: a prefix looks like /v2"
+                prefix.is_empty()
+                    || (prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*'])),
+                "[mounts]: a prefix looks like /v2, or is empty for the root"
             );
         }
         Ok(())

@@ -40,10 +40,15 @@ pub struct Limits {
 #[derive(Debug, Clone)]
 pub struct Mounts {
     pub wawp: Vec<String>,
+    pub hypersender: Vec<String>,
+    pub superwaba: Vec<String>,
+    pub wacr: Vec<String>,
+    pub waha: Vec<String>,
 }
 
 type Room = fn(&mut web::ServiceConfig, &Mounts);
 
+/// Longer prefixes before those that they begin with: the first room that matches answers.
 const ROOMS: [Room; 4] =
     [health::mount, openapi::mount, v1::mount, |config, mounts| dialects::wawp::mount(config, &mounts.wawp)];
 

@@ -37,10 +37,10 @@ impl<'rows> Progress<'rows> {
                 names.insert(contact, vec![row.name()]);
             }
         }
-        if let Some(row) = self.rows.get(self.answered).filter(|row| self.is_open && row.is_good()) {
-            if let Some(known) = row.contact.as_deref().and_then(|contact| names.get_mut(contact)) {
-                known.push(row.name());
-            }
+        if let Some(row) = self.rows.get(self.answered).filter(|row| self.is_open && row.is_good())
+            && let Some(known) = row.contact.as_deref().and_then(|contact| names.get_mut(contact))
+        {
+            known.push(row.name());
         }
         names
     }
