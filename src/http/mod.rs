@@ -3,6 +3,7 @@
 //! into each other. To add a dialect: a folder in `dialects`, one line in `ROOMS`.
 
 mod dialects;
+mod fields;
 mod flat;
 mod given;
 mod health;

@@ -55,7 +55,7 @@ pub fn document(mounts: &Mounts) -> Document {
     let first = |prefixes: &[String]| prefixes.first().cloned();
     let rooms = [
         (Some(String::new()), health::Description::openapi()),
-        (Some("/v1".to_owned()), v1::Description::openapi()),
+        (Some("/v1".to_owned()), v1::describe()),
         (first(&mounts.wawp), dialects::wawp::Description::openapi()),
     ];
     rooms.into_iter().fold(Base::openapi(), |document, (prefix, room)| match prefix.as_deref() {

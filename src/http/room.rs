@@ -224,12 +224,21 @@ impl FromRequest for Heard {
 impl Heard {
     /// The body as a JSON object; no body at all is an empty one.
     pub fn json<'a, T: serde::Deserialize<'a> + Default>(&'a self) -> Result<T, Fault> {
-        let body = self.body.as_ref().map_err(Clone::clone)?;
+        let body = self.body()?;
         if body.is_empty() {
             return Ok(T::default());
         }
         self.expect_json()?;
         parse_json(body)
+    }
+
+    pub fn method(&self) -> &str {
+        self.request.method().as_str()
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> Result<&[u8], Fault> {
+        self.body.as_deref().map_err(Clone::clone)
     }
 
     pub fn params(&self) -> Params<'_> {
@@ -250,6 +259,12 @@ impl Heard {
     /// A header's value, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()
+    }
+
+    /// A header that must not be overlooked: one that is there but no text is refused.
+    pub fn plain_header(&self, name: &'static str) -> Result<Option<&str>, Invalid> {
+        let Some(value) = self.request.headers().get(name) else { return Ok(None) };
+        value.to_str().map(Some).map_err(|_| Invalid::new(name, "must be printable ASCII"))
     }
 
     /// The token of `Authorization: Bearer`.

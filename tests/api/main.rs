@@ -11,6 +11,7 @@ mod log;
 mod shutdown;
 mod ten_thousand;
 mod tenants;
+mod v1_contacts;
 mod v1_instances;
 mod v1_tokens;
 mod wawp_bad_input;
