@@ -82,7 +82,7 @@ fn nested(depth: usize, open: &str, middle: &str, close: &str) -> Vec<u8> {
 #[case::invalid_utf8_in_a_name(b"{\"chatId\": \"201000000001@c.us\", \"firstName\": \"Zebulon \xff\"}")]
 #[case::invalid_utf8_in_a_key(b"{\"chatId\": \"201000000001@c.us\", \"\xc3\x28\": \"Zebulon\"}")]
 #[case::half_a_surrogate(br#"{"chatId": "201000000001@c.us", "firstName": "\ud83c Zebulon"}"#)]
-#[case::utf16(b"{\0\"\0c\0h\0a\0t\0I\0d\0\"\0:\0\"\01\02\03\0\"\0}\0")]
+#[case::utf16(b"\xff\xfe{\0\"\0c\0h\0a\0t\0I\0d\0\"\0:\0\"\0a\0\"\0}\0")]
 #[case::a_raw_newline_in_a_name(b"{\"chatId\": \"201000000001@c.us\", \"firstName\": \"Zebulon\nQuagmire\"}")]
 #[case::zeros(&[0; 64])]
 #[tokio::test(flavor = "multi_thread")]
