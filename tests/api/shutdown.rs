@@ -121,6 +121,18 @@ fn a_request_whose_head_was_accepted_is_answered() {
 }
 
 #[test]
+fn a_client_that_stalls_keeps_the_server_no_longer_than_its_grace() {
+    let home = Home::new();
+    let server = home.serve_with(&[("WABOOK_HTTP__GRACE", "1s")]);
+    let mut wire = server.wire();
+    let head = "POST /v2/contacts/update HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
+    wire.send(head.as_bytes()).unwrap();
+    assert_eq!(wire.answer().unwrap().status, 100);
+    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(home.json(&["check"])["sound"], true);
+}
+
+#[test]
 fn an_interrupt_ends_it_in_order_too() {
     let home = Home::new();
     let server = home.serve();
