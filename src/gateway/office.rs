@@ -123,7 +123,9 @@ impl Office {
         let partial = folder.with_file_name(name);
         let make = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         if partial.exists() {
-            return Err(refuse("has a .partial beside it, left by a backup that was cut short: remove that first".into()));
+            return Err(refuse(
+                "has a .partial beside it, left by a backup that was cut short: remove that first".into(),
+            ));
         }
         make(&partial).map_err(|error| refuse(format!("cannot be made: {error}")))?;
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -140,6 +141,18 @@ async fn all_contacts(#[case] query: &[(&str, &str)], #[case] expected: &[&str])
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_shows_a_hundred_unless_told_otherwise() {
+    let app = TestApp::start().await;
+    let tenant = app.instance().await;
+    let numbers: Vec<_> = (1_000..1_105).map(|number| number.to_string()).collect();
+    join_all(numbers.iter().map(|number| app.save(&tenant, number, "Number", number))).await;
+    for (query, expected) in [(&[][..], 100), (&[("offset", "100")], 5), (&[("limit", "1000")], 105)] {
+        let all = told(app.get(&tenant, "/v2/contacts/all", query).await, 200).await;
+        assert_eq!(all.as_array().unwrap().len(), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_listed_contact_is_the_contact() {
     let (app, tenant) = four_contacts().await;
     let all = told(app.get(&tenant, "/v2/contacts/all", &[]).await, 200).await;
@@ -265,7 +278,7 @@ async fn the_phone_of_a_lid() {
     }
     let unknown = told(app.get(&tenant, "/v2/lids/777@lid", &[]).await, 200).await;
     assert_eq!(unknown, json!({"lid": "777@lid", "number": null}));
-    for segment in ["15551234567@c.us", "bob"] {
+    for segment in ["15551234567@c.us", "bob", "pn"] {
         assert_wawp_error(&told(app.get(&tenant, &format!("/v2/lids/{segment}"), &[]).await, 400).await, 400);
     }
 }
