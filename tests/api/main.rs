@@ -8,6 +8,7 @@ mod support;
 mod command_line;
 mod health;
 mod log;
+mod matrix;
 mod shutdown;
 mod ten_thousand;
 mod tenants;
