@@ -11,6 +11,7 @@ mod openapi;
 mod params;
 mod problem;
 mod room;
+mod schemas;
 mod time;
 mod trace;
 mod v1;

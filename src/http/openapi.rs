@@ -19,6 +19,7 @@ use super::{
     Door, Mounts, dialects, health,
     problem::Details,
     room::{on, place},
+    schemas::{ChatIdText, LidText, LoosePhoneText, NameText, PhoneText},
     v1,
 };
 
@@ -32,6 +33,7 @@ const PATH: &str = "/v1/openapi.json";
                        native API, faces of one book for each instance.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    components(schemas(ChatIdText, PhoneText, LoosePhoneText, LidText, NameText)),
     modifiers(&Keys),
 )]
 struct Base;

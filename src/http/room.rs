@@ -222,10 +222,10 @@ impl FromRequest for Heard {
 }
 
 impl Heard {
-    /// The body as a JSON object; no body at all is an empty one.
+    /// The body as a JSON object; no body at all, or null, is an empty one.
     pub fn json<'a, T: serde::Deserialize<'a> + Default>(&'a self) -> Result<T, Fault> {
         let body = self.body()?;
-        if body.is_empty() {
+        if body.is_empty() || body == b"null" {
             return Ok(T::default());
         }
         self.expect_json()?;
@@ -261,10 +261,11 @@ impl Heard {
         self.request.headers().get(name)?.to_str().ok()
     }
 
-    /// A header that must not be overlooked: one that is there but no text is refused.
+    /// A header that must not be overlooked: one that is there but no text is refused. A blank one says nothing.
     pub fn plain_header(&self, name: &'static str) -> Result<Option<&str>, Invalid> {
         let Some(value) = self.request.headers().get(name) else { return Ok(None) };
-        value.to_str().map(Some).map_err(|_| Invalid::new(name, "must be printable ASCII"))
+        let text = value.to_str().map(|text| Some(text).filter(|text| !text.trim().is_empty()));
+        text.map_err(|_| Invalid::new(name, "must be printable ASCII"))
     }
 
     /// The token of `Authorization: Bearer`.

@@ -42,7 +42,7 @@ pub fn add(routes: Routes) -> Routes {
 }
 
 /// `GET /v1/instances?limit&after`: the instances by id; `next` is the `after` of the next page.
-#[utoipa::path(get, path = "/instances", tag = TAG, params(("limit" = Option<u32>, Query, minimum = 1, maximum = 1000), ("after" = Option<String>, Query)),
+#[utoipa::path(get, path = "/instances", tag = TAG, params(("limit" = Option<i64>, Query, minimum = 1, maximum = 1000), ("after" = Option<String>, Query)),
     responses((status = 200, description = "done", body = Object), Errors))]
 async fn list(heard: Heard, door: Data<Door>) -> Answer {
     let office = office(&heard, &door)?;

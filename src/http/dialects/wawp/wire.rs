@@ -13,6 +13,7 @@ use crate::{
         given::Given,
         params::{self, Params},
         room::{Fault, Heard},
+        schemas::{ChatIdText, NameText},
         time::now,
     },
     session::Session,
@@ -30,27 +31,20 @@ pub struct Call<'h> {
 }
 
 /// All that any route takes; what else a body holds is ignored. Credentials may also stand in the query or in headers.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Body<'a> {
+struct Body<'a> {
     #[serde(borrow, default, rename = "instance_id")]
-    #[schema(value_type = Option<String>, nullable = false)]
     instance_id: Given<'a>,
     #[serde(borrow, default, rename = "access_token")]
-    #[schema(value_type = Option<String>, nullable = false)]
     access_token: Given<'a>,
-    /// `15551234567`, `15551234567@c.us` or `123456789@lid`.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, example = "123@c.us")]
     chat_id: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
     contact_id: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 255, example = "Bob")]
     first_name: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 255, example = "Smith")]
     last_name: Given<'a>,
 }
 
@@ -183,6 +177,55 @@ pub struct Saved {
     ok: bool,
 }
 
+/// Where credentials may stand, beside the query and the headers `access-token`, `Authorization` and `X-Instance-ID`.
+#[derive(Debug, ToSchema)]
+#[schema(as = WawpCredentials)]
+#[expect(dead_code, reason = "describes a part of `Body`")]
+pub struct CredentialsBody {
+    instance_id: Option<String>,
+    access_token: Option<String>,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(as = WawpNames)]
+#[expect(dead_code, reason = "describes a part of `Body`")]
+pub struct NamesBody {
+    /// `""` and null clear it.
+    #[schema(value_type = Option<NameText>, example = "Bob")]
+    #[serde(rename = "firstName")]
+    first_name: Option<String>,
+    #[schema(value_type = Option<NameText>, example = "Smith")]
+    #[serde(rename = "lastName")]
+    last_name: Option<String>,
+    #[schema(inline)]
+    #[serde(flatten)]
+    credentials: CredentialsBody,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(as = WawpUpdate)]
+#[expect(dead_code, reason = "describes a part of `Body`")]
+pub struct UpdateBody {
+    #[schema(value_type = ChatIdText)]
+    #[serde(rename = "chatId")]
+    chat_id: String,
+    #[schema(inline)]
+    #[serde(flatten)]
+    names: NamesBody,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(as = WawpWhom)]
+#[expect(dead_code, reason = "describes a part of `Body`")]
+pub struct WhomBody {
+    #[schema(value_type = ChatIdText)]
+    #[serde(rename = "contactId")]
+    contact_id: String,
+    #[schema(inline)]
+    #[serde(flatten)]
+    credentials: CredentialsBody,
+}
+
 /// A part of a list.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -190,9 +233,22 @@ pub struct Saved {
 pub struct Window {
     /// 100 if not given.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    #[param(minimum = 0)]
-    offset: Option<u32>,
+    limit: Option<i64>,
+    #[param(minimum = 0, maximum = 4_294_967_295_i64)]
+    offset: Option<i64>,
+}
+
+/// The order of a list.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes the parameters that `Call::page` reads")]
+pub struct Order {
+    /// `name` or `id`, in any case.
+    #[param(pattern = "^(name|id)$")]
+    sort_by: Option<String>,
+    /// `ASC` or `DESC`, in any case.
+    #[param(pattern = "^(ASC|DESC|asc|desc)$")]
+    sort_order: Option<String>,
 }
 
 /// `GET /v2/lids/pn/{number}` and its counterpart.

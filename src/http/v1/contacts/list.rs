@@ -25,14 +25,17 @@ const SORTS: [(&str, Sort); 5] = [
 #[expect(dead_code, reason = "describes the parameters that `query` reads")]
 pub struct Query {
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
+    limit: Option<i64>,
     /// The `next` of the page before; with the same sort, search and filters.
+    #[param(pattern = "^(-?(created|updated|name|chat_id|last_message)\\.[A-Za-z0-9_-]+)?$")]
     cursor: Option<String>,
     /// Found anywhere in a name, number, e-mail or company, whatever its case and accents.
     search: Option<String>,
     /// `created` (default), `updated`, `name`, `chat_id` or `last_message`; a `-` before it turns it round.
+    #[param(pattern = "^-?(created|updated|name|chat_id|last_message)$")]
     sort: Option<String>,
     /// `lead`, `customer` or `guest`.
+    #[param(pattern = "^(lead|customer|guest)$")]
     r#type: Option<String>,
     source_id: Option<i64>,
     status_id: Option<i64>,
@@ -41,8 +44,10 @@ pub struct Query {
     tag: Option<String>,
     blocked: Option<bool>,
     /// RFC 3339; contacts changed then or later.
+    #[param(format = DateTime)]
     updated_since: Option<String>,
     /// RFC 3339; contacts made then or later.
+    #[param(format = DateTime)]
     created_since: Option<String>,
 }
 

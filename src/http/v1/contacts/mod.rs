@@ -23,6 +23,7 @@ use crate::{
         params::chat_id,
         problem::{Details, Errors},
         room::{Fault, Heard, on, place, tell_outcome},
+        schemas::ChatIdText,
         time::now,
     },
     session::Session,
@@ -58,7 +59,7 @@ async fn index(heard: Heard, door: Data<Door>) -> Answer {
 
 /// One contact, by phone or LID. Its ETag is its revision.
 #[utoipa::path(get, path = "/instances/{i}/contacts/{chat_id}", tag = TAG,
-    params(("i" = String, Path), ("chat_id" = String, Path, example = "15551234567@c.us"),
+    params(("i" = String, Path), ("chat_id" = ChatIdText, Path),
            ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "the contact", body = JsonContact), (status = 304, description = "unchanged"), Errors))]
 async fn get(heard: Heard, door: Data<Door>) -> Answer {
@@ -72,7 +73,7 @@ async fn get(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Makes the contact what the body says: what it does not mention is cleared. 201 when it is new.
 #[utoipa::path(put, path = "/instances/{i}/contacts/{chat_id}", tag = TAG,
-    params(("i" = String, Path), ("chat_id" = String, Path, example = "15551234567@c.us"), wire::Conditions),
+    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), wire::Conditions),
     request_body = WritableContact,
     responses((status = 200, description = "updated or unchanged", body = JsonOutcome),
               (status = 201, description = "created", body = JsonOutcome), Errors))]
@@ -84,7 +85,7 @@ async fn put(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Changes what the body mentions (RFC 7396): null clears, what is missing stays. 404 when there is no such contact.
 #[utoipa::path(patch, path = "/instances/{i}/contacts/{chat_id}", tag = TAG,
-    params(("i" = String, Path), ("chat_id" = String, Path, example = "15551234567@c.us"), wire::Conditions),
+    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), wire::Conditions),
     request_body = WritableContact,
     responses((status = 200, description = "updated or unchanged", body = JsonOutcome), Errors))]
 async fn patch(heard: Heard, door: Data<Door>) -> Answer {
@@ -95,7 +96,7 @@ async fn patch(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Deletes the contact with all that is private. 404 when there is none.
 #[utoipa::path(delete, path = "/instances/{i}/contacts/{chat_id}", tag = TAG,
-    params(("i" = String, Path), ("chat_id" = String, Path, example = "15551234567@c.us"), wire::Conditions),
+    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), wire::Conditions),
     responses((status = 200, description = "deleted; the contact as it last stood", body = JsonOutcome), Errors))]
 async fn delete(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door, Scope::ContactsDelete)?;

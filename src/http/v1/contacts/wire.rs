@@ -18,6 +18,7 @@ use crate::{
         fields::Fields,
         params::chat_id,
         room::{Fault, Heard},
+        schemas::ChatIdText,
         time::{now, rfc3339},
     },
     session::Session,
@@ -184,30 +185,28 @@ pub struct JsonOutcome {
     pub contact: JsonContact,
 }
 
-/// What of a contact can be written.
+/// What of a contact can be written. The name may also be given whole, as `name`, instead of its parts; equal to the
+/// present one it changes nothing.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes the body that `patch` reads field by field")]
 pub struct WritableContact {
-    #[schema(max_length = 255, example = "Bob")]
+    #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", example = "Bob")]
     first_name: Option<String>,
-    #[schema(max_length = 255, example = "Smith")]
+    #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", example = "Smith")]
     last_name: Option<String>,
-    /// The whole name instead of its parts; equal to the present one it changes nothing.
-    #[schema(max_length = 255)]
-    name: Option<String>,
-    #[schema(max_length = 191)]
+    #[schema(max_length = 191, pattern = "^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$")]
     email: Option<String>,
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     company: Option<String>,
-    #[schema(max_length = 10_000)]
+    #[schema(max_length = 10_000, pattern = "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$")]
     description: Option<String>,
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     city: Option<String>,
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     state: Option<String>,
-    #[schema(max_length = 20)]
+    #[schema(max_length = 20, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     zip: Option<String>,
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     address: Option<String>,
     /// ISO 3166-1 alpha-2.
     #[schema(pattern = "^[A-Za-z]{2}$")]
@@ -215,6 +214,7 @@ pub struct WritableContact {
     country_id: Option<i64>,
     assigned_id: Option<i64>,
     /// `lead`, `customer` or `guest`.
+    #[schema(pattern = "^(lead|customer|guest)$")]
     r#type: Option<String>,
     /// Must exist.
     source_id: Option<i64>,
@@ -222,13 +222,22 @@ pub struct WritableContact {
     status_id: Option<i64>,
     /// All must exist.
     groups: Option<Vec<i64>>,
+    #[schema(value_type = Option<Vec<Word>>, max_items = 100)]
     tags: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<Word>>, max_items = 100)]
     labels: Option<Vec<String>>,
+    /// At most 100 keys and 64 KiB; the values are any JSON.
     #[schema(value_type = Option<Object>)]
     params: Option<BTreeMap<String, Value>>,
     opted_in: Option<bool>,
     blocked: Option<bool>,
 }
+
+/// A tag or label.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 255, pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]+$")]
+#[expect(dead_code, reason = "describes an entry of `tags`")]
+pub struct Word(String);
 
 /// What it means that a field is not in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -349,13 +358,13 @@ fn none_if_empty<T>(field: Field<Vec<T>>) -> Field<Vec<T>> {
 #[expect(dead_code, reason = "describes the headers that `precondition` and `idempotency_key` read")]
 pub struct Conditions {
     /// Only if the contact is at this ETag; `*`: only if there is one.
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", pattern = "^(\"r[0-9]{1,18}\"|\\*)$")]
     if_match: Option<String>,
     /// `*`: only if there is no such contact yet.
-    #[param(rename = "If-None-Match")]
+    #[param(rename = "If-None-Match", pattern = "^\\*$")]
     if_none_match: Option<String>,
     /// A repeated request under the same key is answered as the first one was, for a day.
-    #[param(rename = "Idempotency-Key", max_length = 255)]
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     idempotency_key: Option<String>,
 }
 
@@ -400,11 +409,24 @@ pub fn idempotency_key(heard: &Heard) -> Result<Option<IdempotencyKey>, Fault> {
 pub struct BatchWish {
     /// At most 1000. Each has a `chat_id`, the fields to write, and `op`: `upsert` (default) or `delete`.
     #[serde(default)]
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<BatchEdit>, min_items = 1, max_items = 1000, required)]
     edits: Vec<Fields>,
     /// All or none.
     #[serde(default)]
     atomic: bool,
+}
+
+/// One edit of a batch.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes an entry of `edits`")]
+pub struct BatchEdit {
+    #[schema(value_type = ChatIdText)]
+    chat_id: String,
+    /// `upsert` or `delete`.
+    #[schema(pattern = "^(upsert|delete)$")]
+    op: Option<String>,
+    #[serde(flatten)]
+    fields: WritableContact,
 }
 
 /// A batch as it was understood: edits that make sense, and for each row either its edit or what is wrong with it.
