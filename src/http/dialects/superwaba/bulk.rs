@@ -26,6 +26,9 @@ use crate::{
 
 const TAKEN: &str = "JSON (application/json), CSV (text/csv), or a form with a file (multipart/form-data)";
 
+/// More than any row could fill.
+const MOST_COLUMNS: usize = 200;
+
 /// What was sent, and how it is to be read.
 pub enum Upload {
     Json(Bytes),
@@ -210,6 +213,9 @@ fn rows_of_csv(csv: &[u8], most: usize, at: Moment) -> Result<Vec<Read>, Fault> 
     }
     let mut reader = ReaderBuilder::new().flexible(true).delimiter(delimiter(csv)).from_reader(csv);
     let headers = reader.headers().map_err(|_| malformed("its header is not UTF-8"))?;
+    if headers.len() > MOST_COLUMNS {
+        return Err(malformed("it has too many columns"));
+    }
     let columns: Vec<_> = headers.iter().map(Column::of).collect();
     for (place, column) in columns.iter().enumerate() {
         if columns[..place].iter().any(|before| column.is_like(before)) {
@@ -231,7 +237,7 @@ fn rows_of_csv(csv: &[u8], most: usize, at: Moment) -> Result<Vec<Read>, Fault> 
 
 /// Spreadsheets of some countries write semicolons.
 fn delimiter(csv: &[u8]) -> u8 {
-    let header = csv.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let header = csv.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' }
 }
 
@@ -276,4 +282,66 @@ struct Imported {
     phone: String,
     #[schema(example = "created")]
     status: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const AT: Moment = Moment::from_millis(1);
+
+    #[test]
+    fn columns_are_known_by_several_names() {
+        for (header, expected) in [
+            ("userNumber", Column::Number),
+            ("Phone", Column::Number),
+            ("user name", Column::Name),
+            ("E-Mail", Column::Email),
+            ("country_code", Column::Country),
+            ("TAGS", Column::Tags),
+            ("tier", Column::Param("tier".into())),
+        ] {
+            assert!(Column::of(header).is_like(&expected), "{header}");
+        }
+        assert!(!Column::of(" ").is_like(&Column::Nothing), "nameless columns are none of them");
+        assert!(!Column::of("Tier").is_like(&Column::of("tier")));
+        let wide = format!("phone{}\n4930111\n", ",".repeat(MOST_COLUMNS));
+        assert!(rows_of_csv(wide.as_bytes(), 10, AT).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = rows_of_json(&bytes, 10, AT);
+            let _ = rows_of_csv(&bytes, 10, AT);
+            let with_header = [b"phone,name,tags,k\n", &*bytes].concat();
+            let _ = rows_of_csv(&with_header, 10, AT);
+        }
+
+        #[test]
+        fn what_a_csv_writer_quotes_reads_back(cells in proptest::collection::vec("[^\u{0}]{0,20}", 1..4)) {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            for cell in &cells {
+                writer.write_record(["4930111", cell]).unwrap();
+            }
+            let csv = [b"phone,note\n", &*writer.into_inner().unwrap()].concat();
+            let rows = rows_of_csv(&csv, 10, AT).unwrap();
+            prop_assert_eq!(rows.len(), cells.len());
+            for ((phone, edit), cell) in rows.into_iter().zip(cells) {
+                let expected = wire::Draft {
+                    number: Some("4930111".into()),
+                    params: if cell.trim().is_empty() {
+                        serde_json::Map::new()
+                    } else {
+                        [("note".to_owned(), cell.into())].into_iter().collect()
+                    },
+                    ..Draft::default()
+                };
+                prop_assert_eq!(phone, "+4930111");
+                prop_assert_eq!(edit.unwrap(), expected.edit(AT).unwrap());
+            }
+        }
+    }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use utoipa::OpenApi;
 
 use crate::{
-    domain::{Error, Register, Result},
+    domain::{Contact, Error, Register, Result},
     gateway::Scope,
     http::{
         Door,
@@ -59,7 +59,7 @@ async fn list(heard: Heard, door: Data<Door>) -> Answer {
     let session = call.enter(&door, Scope::ContactsRead)?;
     let wish = call.list_wish()?;
     let page = session.page(wish.query()).await?;
-    good(StatusCode::OK, "ok", ListedContacts::new(&wish, &page, &sources(&session).await?))
+    good(StatusCode::OK, "ok", ListedContacts::new(&wish, &page, &sources(&session, &page.contacts).await?))
 }
 
 /// One contact, by its id or vendor contact id.
@@ -69,7 +69,7 @@ async fn show(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::of(&heard);
     let session = call.enter(&door, Scope::ContactsRead)?;
     let contact = session.get(call.who()?).await?.ok_or(Error::NoContact)?;
-    good(StatusCode::OK, "ok", FullContact::new(&contact, &sources(&session).await?))
+    good(StatusCode::OK, "ok", FullContact::new(&contact, &sources(&session, std::slice::from_ref(&contact)).await?))
 }
 
 /// Add a contact. One that exists already is left as it is.
@@ -106,8 +106,11 @@ async fn import(heard: Heard, door: Data<Door>) -> Answer {
     good(StatusCode::OK, "imported", import.report(settled))
 }
 
-/// The names of the sources, by number.
-async fn sources(session: &Session) -> Result<Sources> {
+/// The names of the sources, by number; not asked for if nobody has one.
+async fn sources(session: &Session, contacts: &[Contact]) -> Result<Sources> {
+    if contacts.iter().all(|contact| contact.card.source_id.is_none()) {
+        return Ok(Sources::default());
+    }
     let entries = session.entries(Register::Sources).await?;
     Ok(entries.into_iter().map(|entry| (entry.id, entry.name)).collect())
 }

@@ -94,3 +94,35 @@ pub fn of_row(error: Error) -> String {
         error => text(&error.into()).into_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::MessageBody as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn every_fault_has_the_vendors_shape_and_its_texts_where_it_has_one() {
+        let limited = Error::Limited { wait: std::time::Duration::from_secs(3) };
+        for (fault, status, text) in [
+            (Error::Refused.into(), 401, "Unauthorized"),
+            (Error::NoContact.into(), 404, "Contact not found"),
+            (Error::Stale { now: None }.into(), 409, "Contact with this phone number already exists"),
+            (limited.into(), 429, "Rate limit exceeded"),
+            (Error::internal("a secret of the house").into(), 500, "Internal server error"),
+            (Error::Busy.into(), 503, "Too busy at the moment; nothing was changed. Try again shortly."),
+            (Error::Full.into(), 507, "The disk is full; nothing was changed."),
+            (Fault::TooSlow, 408, "The body did not arrive in time."),
+            (Fault::NoRoute, 404, "There is no such route."),
+            (Fault::TooMany(7), 413, "Too many rows: at most 7 are taken at once."),
+        ] {
+            let answer = SuperWaba::tell(&fault);
+            assert_eq!(answer.status().as_u16(), status, "{text}");
+            let body = answer.into_body().try_into_bytes().unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body, json!({"success": false, "error": text, "message": text}));
+        }
+        assert_eq!(of_row(Error::Stale { now: None }), "Contact already exists");
+    }
+}
