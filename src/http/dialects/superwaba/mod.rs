@@ -3,7 +3,9 @@
 //! `x-org-id`. The vendor has no route that deletes, none that changes a phone, and none that writes labels.
 
 mod bulk;
+mod draft;
 mod problem;
+mod sheet;
 mod shown;
 mod wire;
 
