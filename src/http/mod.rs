@@ -3,6 +3,7 @@
 //! into each other. To add a dialect: a folder in `dialects`, one line in `ROOMS`.
 
 mod dialects;
+mod email;
 mod fields;
 mod flat;
 mod given;
@@ -10,6 +11,7 @@ mod health;
 mod openapi;
 mod params;
 mod problem;
+mod raw;
 mod room;
 mod schemas;
 mod time;
@@ -36,6 +38,9 @@ pub struct Door {
 pub struct Limits {
     pub body: usize,
     pub body_timeout: Duration,
+    /// The largest body, and the most rows in it, where many contacts come at once.
+    pub bulk_body: usize,
+    pub bulk_rows: usize,
 }
 
 /// Where each room is mounted.
@@ -51,8 +56,13 @@ pub struct Mounts {
 type Room = fn(&mut web::ServiceConfig, &Mounts);
 
 /// Longer prefixes before those that they begin with: the first room that matches answers.
-const ROOMS: [Room; 4] =
-    [health::mount, openapi::mount, v1::mount, |config, mounts| dialects::wawp::mount(config, &mounts.wawp)];
+const ROOMS: [Room; 5] = [
+    health::mount,
+    openapi::mount,
+    v1::mount,
+    |config, mounts| dialects::wawp::mount(config, &mounts.wawp),
+    |config, mounts| dialects::superwaba::mount(config, &mounts.superwaba),
+];
 
 /// Mounts every room. What no room knows is answered as problem details.
 pub fn mount(config: &mut web::ServiceConfig, mounts: &Mounts) {

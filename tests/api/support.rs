@@ -37,11 +37,17 @@ impl TestApp {
 
     /// Over a folder that may hold sessions already.
     pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, |_| {}).await
+    }
+
+    /// With some settings changed.
+    pub async fn start_with(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::load(&Flags { file: None, listen: None, sessions: None }).unwrap();
         config.http.listen = ([127, 0, 0, 1], 0).into();
         config.http.workers = 2;
         config.http.grace = Duration::from_secs(5);
         config.sessions.folder = folder.path().join("sessions");
+        change(&mut config);
         let app = App::build(&config).unwrap();
         let admin_token = std::fs::read_to_string(config.sessions.folder.join("admin.token")).unwrap();
         let address = app.address();

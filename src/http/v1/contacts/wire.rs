@@ -15,6 +15,7 @@ use crate::{
         Precondition, Require, Result, Revision, SavedPatch, Seen, Source, Stamp,
     },
     http::{
+        email::email,
         fields::Fields,
         params::chat_id,
         room::{Fault, Heard},
@@ -248,10 +249,13 @@ pub enum Missing {
 
 pub fn patch(fields: &Fields, missing: Missing) -> Result<Patch, Invalid> {
     let text = |name, most| Ok::<_, Invalid>(or(missing, fields.line(name, most)?.map(NamePart::into_text)));
-    let email = fields.line("email", 191)?.try_map(|email| match email.as_str().split_once('@') {
-        Some((user, host)) if !user.is_empty() && !host.is_empty() && !host.contains('@') => Ok(email.into_text()),
-        _ => Err(Invalid::new("email", "must be an e-mail address")),
-    })?;
+    let email = match fields.text("email")?.try_map(|text| email(text, "email"))? {
+        Field::Set(Some(text)) if text.len() > 191 => {
+            return Err(Invalid::new("email", "must not be longer than 191 characters"));
+        }
+        Field::Set(None) => Field::Clear,
+        found => found.map(Option::unwrap_or_default),
+    };
     let country_code = fields.line("country_code", 2)?.try_map(|code| {
         let is_code = code.as_str().len() == 2 && code.as_str().bytes().all(|byte| byte.is_ascii_alphabetic());
         let refused = || Invalid::new("country_code", "must be two letters (ISO 3166-1 alpha-2)");
@@ -397,7 +401,7 @@ pub fn idempotency_key(heard: &Heard) -> Result<Option<IdempotencyKey>, Fault> {
         return Err(Invalid::new("Idempotency-Key", "must be 1 to 255 printable ASCII characters").into());
     }
     let mut fingerprint = Sha256::new();
-    for part in [heard.method().as_bytes(), heard.segment("chat_id").as_bytes(), heard.body()?] {
+    for part in [heard.method().as_bytes(), heard.segment("chat_id").as_bytes(), &heard.body()?] {
         fingerprint.update((part.len() as u64).to_be_bytes());
         fingerprint.update(part);
     }
