@@ -6,6 +6,7 @@ mod dialects;
 mod flat;
 mod given;
 mod health;
+mod naming;
 mod openapi;
 mod params;
 mod problem;
@@ -49,8 +50,14 @@ pub struct Mounts {
 type Room = fn(&mut web::ServiceConfig, &Mounts);
 
 /// Longer prefixes before those that they begin with: the first room that matches answers.
-const ROOMS: [Room; 4] =
-    [health::mount, openapi::mount, v1::mount, |config, mounts| dialects::wawp::mount(config, &mounts.wawp)];
+const ROOMS: [Room; 6] = [
+    health::mount,
+    openapi::mount,
+    v1::mount,
+    |config, mounts| dialects::wawp::mount(config, &mounts.wawp),
+    |config, mounts| dialects::hypersender::mount(config, &mounts.hypersender),
+    |config, mounts| dialects::waha::mount(config, &mounts.waha),
+];
 
 /// Mounts every room. What no room knows is answered as problem details.
 pub fn mount(config: &mut web::ServiceConfig, mounts: &Mounts) {

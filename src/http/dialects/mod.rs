@@ -1,3 +1,5 @@
 //! The vendors' tongues, a folder each. None knows of another.
 
+pub mod hypersender;
+pub mod waha;
 pub mod wawp;
