@@ -6,6 +6,7 @@ mod dialects;
 mod flat;
 mod given;
 mod health;
+mod long_list;
 mod naming;
 mod openapi;
 mod params;

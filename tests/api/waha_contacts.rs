@@ -3,6 +3,11 @@
 use reqwest::{Method, Response};
 use rstest::rstest;
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use wabook::{
+    book::{Book, Write},
+    domain::{Contact, ContactId, Moment, NamePart, Source},
+};
 
 use crate::support::{Tenant, TestApp, text, told, with_mappings};
 
@@ -129,16 +134,45 @@ async fn all_contacts(#[case] query: &[(&str, &str)], #[case] expected: &[&str])
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_limit_all_are_listed() {
-    let app = TestApp::start().await;
-    let tenant = app.instance().await;
-    for some in 0..11 {
-        let put = async |number| app.put(&tenant, &format!("{number}"), &json!({"firstName": "Client"})).await;
-        futures_util::future::join_all((0..100).map(|number| put(1_000 + some * 100 + number))).await;
+/// A book of so many contacts, laid into the folder before the gateway starts: 1000000 is "Client 1000000", and so on.
+async fn with_many(count: i64) -> (TestApp, Tenant) {
+    let folder = TempDir::new().unwrap();
+    let own = folder.path().join("sessions").join("many");
+    std::fs::create_dir_all(&own).unwrap();
+    let mut book = Book::create(&own).unwrap();
+    let mut head = book.head();
+    let source = Source::known("import");
+    let mut writes = Vec::new();
+    for number in 1_000_000..1_000_000 + count {
+        (head.revision, head.last_id) = (head.revision.next(), ContactId(head.last_id.0 + 1));
+        let mut contact = Contact::unknown(number.to_string().parse().unwrap(), Moment::from_millis(1));
+        (contact.id, contact.revision, contact.uuid) = (head.last_id, head.revision, uuid::Uuid::now_v7());
+        contact.names.saved.first = NamePart::parse(&format!("Client {number}"), "first").unwrap();
+        writes.push(Write::Insert { contact, source: source.clone() });
     }
-    let all = told(app.waha(&tenant, "/contacts/all", &[]).await, 200).await;
-    assert_eq!(all.as_array().unwrap().len(), 1_100, "more than any other dialect's page");
+    book.write(&writes, head).unwrap();
+    book.close().unwrap();
+    let app = TestApp::start_in(folder).await;
+    let tenant = app.named_instance("many").await;
+    (app, tenant)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_any_length_is_whole_and_in_order() {
+    const COUNT: i64 = 20_500;
+    let (app, tenant) = with_many(COUNT).await;
+    let ids = async |query: &[(&str, &str)]| {
+        let listed = told(app.waha(&tenant, "/contacts/all", query).await, 200).await;
+        let id = |contact: &Value| contact["id"].as_str().unwrap()[..7].parse::<i64>().unwrap() - 1_000_000;
+        listed.as_array().unwrap().iter().map(id).collect::<Vec<_>>()
+    };
+    assert!(ids(&[]).await == (0..COUNT).collect::<Vec<_>>());
+    assert!(ids(&[("sortBy", "id"), ("sortOrder", "desc")]).await == (0..COUNT).rev().collect::<Vec<_>>());
+    for (limit, offset) in [(9_999, 0), (10_000, 5), (10_001, 5), (20_000, 500), (20_001, 400), (30_000, 7_000)] {
+        let query = [("limit", limit.to_string()), ("offset", offset.to_string())];
+        let listed = ids(&query.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+        assert!(listed == (offset..COUNT.min(offset + limit)).collect::<Vec<_>>(), "{limit} from {offset}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@ use crate::{
     http::{
         Door,
         flat::{About, Count, FlatContact, FlatMapping, NumberCheck, Picture},
-        json,
+        json, long_list,
         room::{self, Fault, Heard, Problem, no_route, on, tell_outcome},
     },
 };
@@ -86,8 +86,8 @@ pub fn mount(config: &mut web::ServiceConfig, prefixes: &[String]) {
     responses((status = 200, description = "the contacts", body = Vec<FlatContact>), Errors))]
 async fn all(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
-    let page = call.enter(&door, Scope::ContactsRead)?.page(call.page()?).await?;
-    ok(&page.contacts.iter().map(FlatContact::from).collect::<Vec<_>>())
+    let (session, page) = (call.enter(&door, Scope::ContactsRead)?, call.page()?);
+    Ok(long_list::answer::<FlatContact>(session, page).await?)
 }
 
 /// One contact. A stranger is answered with null names.

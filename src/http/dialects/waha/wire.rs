@@ -24,7 +24,7 @@ const SOURCE: Source = Source::known("waha");
 const DEFAULT: &str = "default";
 /// The name of the parameter that must be a LID.
 pub const LID: &str = "lid";
-/// How many LIDs are listed when nobody says; WAHA sets no upper bound, and to contacts none at all.
+/// How many LIDs are listed when nobody says. WAHA sets no upper bound, and lists all contacts when nobody says.
 const LIDS: u64 = 100;
 const NO_BOUND: u64 = u32::MAX as u64;
 
