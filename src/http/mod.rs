@@ -57,6 +57,7 @@ const ROOMS: [Room; 6] = [
     v1::mount,
     |config, mounts| dialects::wawp::mount(config, &mounts.wawp),
     |config, mounts| dialects::hypersender::mount(config, &mounts.hypersender),
+    // Last: `/api` begins the prefixes of others.
     |config, mounts| dialects::waha::mount(config, &mounts.waha),
 ];
 
