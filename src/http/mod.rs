@@ -8,6 +8,8 @@ mod fields;
 mod flat;
 mod given;
 mod health;
+mod long_list;
+mod naming;
 mod openapi;
 mod params;
 mod problem;
@@ -56,12 +58,15 @@ pub struct Mounts {
 type Room = fn(&mut web::ServiceConfig, &Mounts);
 
 /// Longer prefixes before those that they begin with: the first room that matches answers.
-const ROOMS: [Room; 5] = [
+const ROOMS: [Room; 7] = [
     health::mount,
     openapi::mount,
     v1::mount,
     |config, mounts| dialects::wawp::mount(config, &mounts.wawp),
+    |config, mounts| dialects::hypersender::mount(config, &mounts.hypersender),
     |config, mounts| dialects::superwaba::mount(config, &mounts.superwaba),
+    // Last: `/api` begins the prefixes of others.
+    |config, mounts| dialects::waha::mount(config, &mounts.waha),
 ];
 
 /// Mounts every room. What no room knows is answered as problem details.

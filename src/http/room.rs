@@ -240,10 +240,10 @@ impl FromRequest for Heard {
 }
 
 impl Heard {
-    /// The body as a JSON object; no body at all, or null, is an empty one.
+    /// The body as a JSON object; no body at all is an empty one.
     pub fn json<'a, T: serde::Deserialize<'a> + Default>(&'a self) -> Result<T, Fault> {
         let body = self.body.as_deref().map_err(Clone::clone)?;
-        if body.is_empty() || body == b"null" {
+        if body.is_empty() {
             return Ok(T::default());
         }
         self.expect_json()?;
@@ -310,11 +310,21 @@ impl Door {
     /// The session that these credentials open; the log is told which, and the answer will say how much of a rate limit
     /// is left.
     pub fn enter(&self, heard: &Heard, credentials: Credentials<'_>, scope: Scope) -> Result<Session, Fault> {
+        self.enter_with_either(heard, credentials, [scope, scope])
+    }
+
+    /// Likewise, when either scope will do.
+    pub fn enter_with_either(
+        &self,
+        heard: &Heard,
+        credentials: Credentials<'_>,
+        [scope, other]: [Scope; 2],
+    ) -> Result<Session, Fault> {
         let pass = self.gateway.admit(credentials)?;
         if let Some(rate) = pass.rate {
             heard.request.extensions_mut().insert(rate);
         }
-        let session = pass.enter(scope)?;
+        let session = pass.enter(other).or_else(|_| pass.enter(scope))?;
         tell_instance(session.id());
         Ok(session)
     }

@@ -1,4 +1,6 @@
 //! The vendors' tongues, a folder each. None knows of another.
 
+pub mod hypersender;
 pub mod superwaba;
+pub mod waha;
 pub mod wawp;

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    book::{Direction, PageQuery, Sort},
-    domain::{ChatId, Edit, Field, Invalid, NamePart, Patch, SavedPatch, Source},
+    book::PageQuery,
+    domain::{ChatId, Edit, Invalid, Patch, Source},
     gateway::{Credentials, Scope},
     http::{
         Door,
         given::Given,
+        naming,
         params::{self, Params},
         room::{Fault, Heard},
         schemas::{ChatIdText, NameText},
@@ -98,10 +99,7 @@ impl<'h> Call<'h> {
             "{number}" => self.params.text("number").ok_or_else(|| Invalid::new("number", "is required"))?,
             number => number,
         };
-        match params::chat_id(number, "number")? {
-            phone @ ChatId::Phone(_) => Ok(phone),
-            ChatId::Lid(_) => Err(Invalid::new("number", "must be a phone number, not a LID")),
-        }
+        params::phone(number, "number")
     }
 
     pub fn lid_in_path(&self) -> Result<ChatId, Invalid> {
@@ -113,23 +111,17 @@ impl<'h> Call<'h> {
         params::plain_phone(text, "phone")
     }
 
-    /// `firstName` given: the name becomes first + last, no last name given means none. Only `lastName` given: the
-    /// first name stays. Neither: the contact is made sure of, its name left alone. `""` and null clear that part.
+    /// `""` and null clear that part.
     pub fn saved_names(&self, who: ChatId) -> Result<Edit, Invalid> {
-        let first = self.name("firstName", &self.body.first_name)?;
-        let last = match self.name("lastName", &self.body.last_name)? {
-            Field::Keep if first != Field::Keep => Field::Clear,
-            last => last,
-        };
-        Ok(edit(who, Patch { saved: SavedPatch::Parts { first, last }, ..Patch::default() }))
+        let first = naming::part(self.text("firstName", &self.body.first_name)?, "firstName")?;
+        let last = naming::part(self.text("lastName", &self.body.last_name)?, "lastName")?;
+        Ok(edit(who, naming::renamed(first, last)))
     }
 
     pub fn page(&self) -> Result<PageQuery, Invalid> {
         let (limit, offset) = self.window()?;
-        let sort = self.params.word("sortBy", &[("name", Sort::Name), ("id", Sort::ChatId)])?;
-        let direction =
-            self.params.word("sortOrder", &[("ASC", Direction::Ascending), ("DESC", Direction::Descending)])?;
-        Ok(PageQuery { sort: vec![(sort, direction)], limit, offset, ..PageQuery::default() })
+        let order = self.params.order("sortBy", "sortOrder")?;
+        Ok(PageQuery { sort: vec![order], limit, offset, ..PageQuery::default() })
     }
 
     pub fn window(&self) -> Result<(u32, u64), Invalid> {
@@ -141,23 +133,13 @@ impl<'h> Call<'h> {
         self.params.flag("refresh").map(drop)
     }
 
-    fn name(&self, field: &'static str, body: &Given<'_>) -> Result<Field<NamePart>, Invalid> {
-        Ok(match self.text(field, body)? {
-            None => Field::Keep,
-            Some(text) => Field::from(text.map(|text| NamePart::parse(text, field)).transpose()?.flatten()),
-        })
-    }
-
     fn id(&self, field: &'static str, body: &Given<'_>) -> Result<Option<ChatId>, Invalid> {
-        self.text(field, body)?.flatten().map(|text| params::chat_id(text, field)).transpose()
+        self.params.chat_id_or(field, body)
     }
 
     /// Not given; given as null; given.
     fn text<'s>(&'s self, field: &'static str, body: &'s Given<'_>) -> Result<Option<Option<&'s str>>, Invalid> {
-        match self.params.text(field) {
-            Some(text) => Ok(Some(Some(text))),
-            None => body.text(field),
-        }
+        self.params.text_or(field, body)
     }
 }
 
