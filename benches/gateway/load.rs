@@ -90,16 +90,18 @@ pub struct Measured {
 
 impl Load<'_> {
     pub fn run(&self) -> anyhow::Result<Measured> {
+        let threads = self.threads.clamp(1, self.connections);
+        let connect = |place| Generator::connect(self, place, (self.connections + place) / threads);
+        let generators = (0..threads).map(connect).collect::<anyhow::Result<Vec<_>>>()?;
+        // Only now: a connection that met a full backlog is tried again after a second, which is not to be measured.
         let begins = Instant::now() + self.warm_up;
         let ends = begins + self.window;
-        let threads = self.threads.clamp(1, self.connections);
         let parts = std::thread::scope(|scope| {
-            let spawn = |place: usize| {
-                let share = (self.connections + place) / threads;
-                let work = move || Generator::connect(self, place, share)?.run(begins, ends);
-                std::thread::Builder::new().name(format!("load-{place}")).spawn_scoped(scope, work)
+            let spawn = |generator| {
+                let thread = std::thread::Builder::new().name("load".into());
+                thread.spawn_scoped(scope, move || Generator::run(generator, begins, ends))
             };
-            let running = (0..threads).map(spawn).collect::<Result<Vec<_>, _>>()?;
+            let running = generators.into_iter().map(spawn).collect::<Result<Vec<_>, _>>()?;
             let joined = running.into_iter().map(|thread| thread.join().expect("the generator does not panic"));
             joined.collect::<anyhow::Result<Vec<_>>>()
         })?;
