@@ -7,11 +7,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{
-    App as Actix, HttpServer,
-    dev::{Server, Service as _},
-    web,
-};
+use actix_web::{App as Actix, HttpServer, dev::Server, web};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::runtime::Handle;
@@ -66,14 +62,7 @@ impl App {
             Actix::new()
                 .app_data(door.clone())
                 .wrap(http::headers())
-                .wrap_fn(|request, service| {
-                    let answered = service.call(request);
-                    async move {
-                        let mut response = answered.await?;
-                        http::tell_rate(&mut response);
-                        Ok(response)
-                    }
-                })
+                .wrap_fn(http::observe)
                 .wrap(TracingLogger::<RequestSpan>::new())
                 .configure(|config| http::mount(config, &mounts))
         })

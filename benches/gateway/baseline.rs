@@ -13,13 +13,18 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpResponse, HttpServer, error::ErrorBadRequest, middleware::Condition, web};
+use actix_web::{
+    App, HttpResponse, HttpServer,
+    error::ErrorBadRequest,
+    middleware::{Condition, Next, from_fn},
+    web,
+};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use serde::Deserialize;
 use tracing_actix_web::TracingLogger;
 use wabook::{
     config::Config,
-    http::{RequestSpan, headers},
+    http::{RequestSpan, headers, observe},
 };
 
 /// The path of the rows that write, so that routing and the log have the same to do.
@@ -55,6 +60,7 @@ async fn no_op(body: web::Bytes) -> actix_web::Result<HttpResponse> {
 pub fn start_no_op(config: &Config, has_middleware: bool) -> anyhow::Result<SocketAddr> {
     let factory = move || {
         App::new()
+            .wrap(Condition::new(has_middleware, from_fn(|request, next: Next<_>| observe(request, &next))))
             .wrap(Condition::new(has_middleware, headers()))
             .wrap(Condition::new(has_middleware, TracingLogger::<RequestSpan>::new()))
             .service(web::resource(PATH).route(web::post().to(no_op)))

@@ -26,8 +26,7 @@ use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 
 use crate::gateway::Gateway;
 
-pub use room::tell_rate;
-pub use trace::RequestSpan;
+pub use trace::{RequestSpan, observe};
 
 /// What every room is handed.
 pub struct Door {

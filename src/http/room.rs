@@ -15,9 +15,10 @@ use actix_web::{
 };
 use futures_util::StreamExt as _;
 
+pub use super::trace::{tell_instance, tell_outcome};
 use super::{Door, Limits, params::Params, time::now};
 use crate::{
-    domain::{Error, InstanceId, Invalid},
+    domain::{Error, Invalid},
     gateway::{Credentials, Rate, Scope},
     session::Session,
 };
@@ -414,14 +415,4 @@ pub fn place<T: Tongue, const N: usize>(path: &str, verbs: [(Method, Route); N])
 /// For a scope's default service. The body is heard for the connection's sake.
 pub async fn no_route<T: Tongue>(_: Heard) -> HttpResponse {
     T::tell(&Fault::NoRoute)
-}
-
-/// For the log: on whose behalf this request runs.
-pub fn tell_instance(instance: &InstanceId) {
-    tracing::Span::current().record("instance", instance.as_str());
-}
-
-/// For the log: what came of it.
-pub fn tell_outcome(word: &'static str) {
-    tracing::Span::current().record("outcome", word);
 }

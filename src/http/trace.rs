@@ -1,57 +1,91 @@
 //! What the log and the metrics are told of each request: method, route pattern, instance, outcome, status, time.
 //! Never a path as it came, a query, a body or a header: those hold numbers, names and tokens.
+//!
+//! The span of a request carries what is known when it begins. What comes out later goes into the one line at its end
+//! and not into the span: a span's fields are formatted anew with every one that is added.
 
-use std::time::Instant;
+use std::{cell::RefCell, time::Instant};
 
 use actix_web::{
     Error, HttpMessage as _,
     body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Service, ServiceRequest, ServiceResponse},
 };
-use tracing::{Span, field::Empty};
+use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
+
+use super::room::tell_rate;
+use crate::domain::InstanceId;
 
 pub struct RequestSpan;
 
-#[derive(Clone, Copy)]
-struct Began(Instant);
-
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        request.extensions_mut().insert(Began(Instant::now()));
         let id = request.extensions().get::<RequestId>().copied();
-        tracing::info_span!(
-            "request",
-            id = id.map(tracing::field::display),
-            method = known_method(request.method().as_str()),
-            route = Empty,
-            instance = Empty,
-            outcome = Empty,
-            status = Empty,
-            micros = Empty,
-        )
+        let method = known_method(request.method().as_str());
+        tracing::info_span!("request", id = id.map(tracing::field::display), method)
     }
 
-    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        let Ok(response) = outcome else { return };
-        let request = response.request();
-        let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-        let status = response.status();
-        let began = request.extensions().get::<Began>().copied();
-        let elapsed = began.map_or_else(Default::default, |Began(at)| at.elapsed());
-        let method = known_method(request.method().as_str());
-        let class =
-            ["1xx", "2xx", "3xx", "4xx", "5xx"][usize::from(status.as_u16() / 100 % 6).saturating_sub(1).min(4)];
+    fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
+}
 
-        metrics::counter!("wabook_http_requests_total", "route" => route.clone(), "method" => method, "status" => class)
-            .increment(1);
-        metrics::histogram!("wabook_http_request_seconds", "route" => route.clone()).record(elapsed.as_secs_f64());
+/// What the rooms tell of a request while it is under way.
+#[derive(Default)]
+struct Story {
+    instance: Option<InstanceId>,
+    outcome: Option<&'static str>,
+}
 
-        span.record("route", route);
-        span.record("status", status.as_u16());
-        span.record("micros", u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
-        let _entered = span.enter();
-        if status.is_server_error() { tracing::warn!("answered") } else { tracing::info!("answered") }
+tokio::task_local! {
+    static STORY: RefCell<Story>;
+}
+
+/// On whose behalf this request runs.
+pub fn tell_instance(instance: &InstanceId) {
+    let _ = STORY.try_with(|story| story.borrow_mut().instance = Some(instance.clone()));
+}
+
+/// What came of it.
+pub fn tell_outcome(word: &'static str) {
+    let _ = STORY.try_with(|story| story.borrow_mut().outcome = Some(word));
+}
+
+/// Middleware: hears the story of a request to its end, and tells it.
+pub fn observe<S, B>(
+    request: ServiceRequest,
+    service: &S,
+) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    let began = Instant::now();
+    let answering = service.call(request);
+    STORY.scope(RefCell::default(), async move {
+        let mut response = answering.await?;
+        tell_rate(&mut response);
+        STORY.with(|story| tell(&response, &story.borrow(), began));
+        Ok(response)
+    })
+}
+
+fn tell<B>(response: &ServiceResponse<B>, story: &Story, began: Instant) {
+    let request = response.request();
+    let elapsed = began.elapsed();
+    let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
+    let method = known_method(request.method().as_str());
+    let status = response.status().as_u16();
+    let class = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"].get(usize::from(status / 100)).unwrap_or(&"other");
+
+    let labels = [("route", route.clone()), ("method", method.to_owned()), ("status", (*class).to_owned())];
+    metrics::counter!("wabook_http_requests_total", &labels).increment(1);
+    metrics::histogram!("wabook_http_request_seconds", &labels[..1]).record(elapsed.as_secs_f64());
+
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    let (instance, outcome) = (story.instance.as_ref().map(InstanceId::as_str), story.outcome);
+    if status >= 500 {
+        tracing::warn!(route, instance, outcome, status, micros, "answered");
+    } else {
+        tracing::info!(route, instance, outcome, status, micros, "answered");
     }
 }
 
