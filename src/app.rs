@@ -52,7 +52,11 @@ impl App {
         let rendering = metrics.clone();
         let door = web::Data::new(Door {
             gateway: Arc::clone(&gateway),
-            limits: Limits { body: config.http.body_limit, body_timeout: config.http.body_timeout },
+            limits: Limits {
+                body: config.http.body_limit,
+                body_timeout: config.http.body_timeout,
+                requests_per_minute: config.limits.requests_per_minute,
+            },
             metrics: Arc::new(move || rendering.render()),
         });
         let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();

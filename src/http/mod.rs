@@ -34,6 +34,8 @@ pub struct Door {
 pub struct Limits {
     pub body: usize,
     pub body_timeout: Duration,
+    /// For each token; 0 = off. Told, not kept, here.
+    pub requests_per_minute: u32,
 }
 
 /// Where each room is mounted.
@@ -49,8 +51,13 @@ pub struct Mounts {
 type Room = fn(&mut web::ServiceConfig, &Mounts);
 
 /// Longer prefixes before those that they begin with: the first room that matches answers.
-const ROOMS: [Room; 4] =
-    [health::mount, openapi::mount, v1::mount, |config, mounts| dialects::wawp::mount(config, &mounts.wawp)];
+const ROOMS: [Room; 5] = [
+    health::mount,
+    openapi::mount,
+    v1::mount,
+    |config, mounts| dialects::wawp::mount(config, &mounts.wawp),
+    |config, mounts| dialects::wacr::mount(config, &mounts.wacr),
+];
 
 /// Mounts every room. What no room knows is answered as problem details.
 pub fn mount(config: &mut web::ServiceConfig, mounts: &Mounts) {

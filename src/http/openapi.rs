@@ -57,6 +57,7 @@ pub fn document(mounts: &Mounts) -> Document {
         (Some(String::new()), health::Description::openapi()),
         (Some("/v1".to_owned()), v1::Description::openapi()),
         (first(&mounts.wawp), dialects::wawp::Description::openapi()),
+        (first(&mounts.wacr), dialects::wacr::Description::openapi()),
     ];
     rooms.into_iter().fold(Base::openapi(), |document, (prefix, room)| match prefix.as_deref() {
         None => document,

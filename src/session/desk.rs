@@ -9,8 +9,8 @@ use std::{
 use crate::{
     book::{Book, Done, Head, Touched, Write},
     domain::{
-        Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Outcome, Patch, Register,
-        RegisterEdit, Result, Verdict, Who, decide, fold,
+        Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Outcome, Patch,
+        Precondition, Register, RegisterEdit, Result, Verdict, Who, decide, fold,
     },
 };
 
@@ -193,7 +193,10 @@ impl<'book> Batch<'book> {
             return Ok(outcome);
         }
         let present = self.slots[place].contact.as_ref();
-        if let Act::Save(patch) = &edit.act {
+        let is_left = present.is_some() && edit.require.contact == Some(Precondition::AbsentOrLeft);
+        if let Act::Save(patch) = &edit.act
+            && !is_left
+        {
             self.check(edit, patch, present.map(|contact| contact.id))?;
         }
         let present = self.slots[place].contact.as_ref();
@@ -370,9 +373,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::{
-        CardPatch, Moment, NamePart, Precondition, RegisterAct, Require, Revision, SavedPatch, Source,
-    };
+    use crate::domain::{CardPatch, Moment, NamePart, RegisterAct, Require, Revision, SavedPatch, Source};
 
     fn desk() -> (TempDir, Desk) {
         let folder = TempDir::new().unwrap();
