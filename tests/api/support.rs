@@ -35,13 +35,23 @@ impl TestApp {
         Self::start_in(TempDir::new().unwrap()).await
     }
 
+    /// Each token may ask so often in a minute.
+    pub async fn start_limited(requests_per_minute: u32) -> Self {
+        Self::start_with(TempDir::new().unwrap(), requests_per_minute).await
+    }
+
     /// Over a folder that may hold sessions already.
     pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, 0).await
+    }
+
+    async fn start_with(folder: TempDir, requests_per_minute: u32) -> Self {
         let mut config = Config::load(&Flags { file: None, listen: None, sessions: None }).unwrap();
         config.http.listen = ([127, 0, 0, 1], 0).into();
         config.http.workers = 2;
         config.http.grace = Duration::from_secs(5);
         config.sessions.folder = folder.path().join("sessions");
+        config.limits.requests_per_minute = requests_per_minute;
         let app = App::build(&config).unwrap();
         let admin_token = std::fs::read_to_string(config.sessions.folder.join("admin.token")).unwrap();
         let address = app.address();
