@@ -542,6 +542,27 @@ mod tests {
     }
 
     #[test]
+    fn who_is_there_is_left_alone_whatever_else_is_wrong_with_the_edit() {
+        let (folder, mut desk) = desk();
+        work(&mut desk, vec![mailed("111", "bob@example.com"), named("222", "Eve")]);
+        let left = |mut edit: Edit| {
+            edit.require.contact = Some(Precondition::AbsentOrLeft);
+            edit
+        };
+        let edits = vec![
+            left(named("111", "Rob")),
+            left(mailed("222", "bob@example.com")),
+            left(named("333", "Dan")),
+            left(named("333", "Dan again")),
+        ];
+        let settled = &desk.work(&mut [Bundle { edits, whole: true }]).unwrap()[0];
+        assert!(settled.stored);
+        assert_eq!(told(settled), [("unchanged", 1), ("unchanged", 2), ("created", 3), ("unchanged", 3)]);
+        assert_eq!(work(&mut desk, vec![left(mailed("444", "bob@example.com"))])[0].0, "duplicate");
+        assert_sound(&folder);
+    }
+
+    #[test]
     fn a_phone_moves_with_its_contact_and_is_not_taken_from_another() {
         let (folder, mut desk) = desk();
         let move_to =

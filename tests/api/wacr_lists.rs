@@ -48,7 +48,7 @@ async fn every_filter_finds_whom_it_should() {
         ("filter[type]=CUSTOMER", &["Bob", "Cid"]),
         ("filter[type]=nobody", &[]),
         ("filter[type][ne]=lead", &["Bob", "Cid", "Dan"]),
-        ("filter[type][!=]=lead", &["Bob", "Cid", "Dan"]),
+        ("filter[type][!%3D]=lead", &["Bob", "Cid", "Dan"]),
         ("filter[type][like]=ue", &["Dan"]),
         ("filter[type][in]=lead,guest", &["Ann", "Dan", "eve"]),
         ("filter[type][not_in]=lead,guest", &["Bob", "Cid"]),

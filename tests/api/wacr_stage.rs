@@ -78,7 +78,8 @@ pub fn new(phone: &str, fields: Value) -> Value {
     let mut contact = json!({
         "firstname": "John", "lastname": "Doe", "phone": phone, "type": "lead", "source_id": 1, "status_id": 1,
     });
-    contact.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let Value::Object(fields) = fields else { panic!("no fields: {fields}") };
+    contact.as_object_mut().unwrap().extend(fields);
     contact
 }
 

@@ -193,7 +193,7 @@ mod tests {
             ("filter[status_id][lte]=3", Test::AtMost(Value::Number(3))),
             ("filter[status_id][>]=3", Test::MoreThan(Value::Number(3))),
             ("filter[status_id][lt]=3", Test::LessThan(Value::Number(3))),
-            ("filter[status_id][!=]=3", Test::Differs(Value::Number(3))),
+            ("filter[status_id][!%3D]=3", Test::Differs(Value::Number(3))),
             ("filter[status_id][in]=3, 4", Test::OneOf(vec![Value::Number(3), Value::Number(4)])),
             ("filter[type][not_in]=Lead", Test::NoneOf(vec![Value::Text("lead".into())])),
             ("filter[type][like]=ea", Test::Contains("ea".into())),

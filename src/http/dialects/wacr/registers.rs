@@ -143,15 +143,18 @@ const SORTS: [(&str, Sort); 4] =
 struct Wish {
     needle: String,
     created: Vec<Test>,
+    /// The number settles ties, in the direction of the first.
     sorts: Vec<(Sort, Direction)>,
 }
 
 impl Wish {
     fn read(params: &Params<'_>) -> Result<Self, crate::domain::Invalid> {
+        let mut sorts = filters::sorts(params, &SORTS);
+        sorts.push((Sort::Id, sorts.first().map_or(Direction::Ascending, |(_, direction)| *direction)));
         Ok(Self {
             needle: fold(filters::search(params).unwrap_or_default().trim()),
             created: filters::created_at(params)?,
-            sorts: filters::sorts(params, &SORTS),
+            sorts,
         })
     }
 
