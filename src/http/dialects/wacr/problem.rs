@@ -31,13 +31,16 @@ pub enum Errors {
     /// The token lacks a scope.
     #[response(status = 403)]
     Forbidden(#[to_schema] Refusal),
+    /// There is no such contact, entry or route.
     #[response(status = 404)]
     NotFound(#[to_schema] Refusal),
     /// A source or status that is in use cannot be deleted.
     #[response(status = 409)]
     Conflict(#[to_schema] Refusal),
+    /// The body is too large.
     #[response(status = 413)]
     TooLarge(#[to_schema] Refusal),
+    /// The body is not JSON by its media type.
     #[response(status = 415)]
     MediaType(#[to_schema] Refusal),
     /// Fields are wrong; `details` names them.
@@ -56,12 +59,12 @@ pub enum Errors {
 pub struct Refusal {
     #[schema(example = false)]
     success: bool,
+    #[schema(inline)]
     error: Told,
     meta: Meta,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = WacrErrorBody)]
 struct Told {
     #[schema(example = "NOT_FOUND")]
     code: &'static str,
