@@ -56,6 +56,8 @@ impl App {
                 body: config.http.body_limit,
                 body_timeout: config.http.body_timeout,
                 requests_per_minute: config.limits.requests_per_minute,
+                bulk_body: config.limits.bulk_body,
+                bulk_rows: config.limits.bulk_rows,
             },
             metrics: Arc::new(move || rendering.render()),
         });

@@ -69,6 +69,8 @@ pub struct Gateway {
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     pub requests_per_minute: u32,
+    pub bulk_rows: usize,
+    pub bulk_body: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -132,6 +134,8 @@ impl Config {
         anyhow::ensure!(self.sessions.mailbox > 0, "sessions.mailbox must be at least 1");
         anyhow::ensure!(self.sessions.long_reads > 0, "sessions.long_reads must be at least 1");
         anyhow::ensure!(self.http.body_limit >= 1024, "http.body_limit must be at least 1024");
+        anyhow::ensure!(self.limits.bulk_rows > 0, "limits.bulk_rows must be at least 1");
+        anyhow::ensure!(self.limits.bulk_body >= 1024, "limits.bulk_body must be at least 1024");
         let token = &self.gateway.admin_token;
         anyhow::ensure!(
             token.is_empty() || token.len() >= 16,

@@ -13,7 +13,9 @@ pub fn begin(log: &Log, is_server: bool) -> anyhow::Result<WorkerGuard> {
     let level = if is_server { log.level.as_str() } else { "error" };
     let is_word = ["error", "warn", "info", "debug", "trace", "off"].contains(&level);
     // A bare level is ours; other crates only warn, as they know nothing of what must not be logged.
-    let directives = if is_word { format!("warn,wabook={level}") } else { level.to_owned() };
+    // actix writes an error for every connection that is not HTTP: any port scanner could fill the log.
+    let directives =
+        if is_word { format!("warn,actix_http::h1::dispatcher=off,wabook={level}") } else { level.to_owned() };
     let filter = EnvFilter::try_new(directives).context("log.level is neither a level nor a filter")?;
     // A slow terminal or pipe must not slow requests down: lines beyond the buffer are dropped and counted.
     let (writer, guard) = NonBlockingBuilder::default().thread_name("log").finish(stderr());

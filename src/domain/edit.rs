@@ -30,6 +30,31 @@ impl<T: Clone + PartialEq> Field<T> {
     }
 }
 
+impl<T> Field<T> {
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Field<U> {
+        match self {
+            Self::Keep => Field::Keep,
+            Self::Clear => Field::Clear,
+            Self::Set(value) => Field::Set(with(value)),
+        }
+    }
+
+    pub fn try_map<U, E>(self, with: impl FnOnce(T) -> std::result::Result<U, E>) -> std::result::Result<Field<U>, E> {
+        Ok(match self {
+            Self::Keep => Field::Keep,
+            Self::Clear => Field::Clear,
+            Self::Set(value) => Field::Set(with(value)?),
+        })
+    }
+
+    pub fn set(&self) -> Option<&T> {
+        match self {
+            Self::Set(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 impl<T> From<Option<T>> for Field<T> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Clear, Self::Set)

@@ -15,11 +15,16 @@ impl NamePart {
 
     /// Blank text is no name: `Ok(None)`.
     pub fn parse(text: &str, field: &'static str) -> Result<Option<Self>, Invalid> {
+        Self::parse_up_to(text, field, Self::MOST)
+    }
+
+    /// The same with another limit, for lines that are no names.
+    pub fn parse_up_to(text: &str, field: &'static str, most: usize) -> Result<Option<Self>, Invalid> {
         if text.chars().any(char::is_control) {
             return Err(Invalid::new(field, "must not contain control characters"));
         }
-        if text.chars().nth(Self::MOST).is_some() {
-            return Err(Invalid::new(field, "must not be longer than 255 characters"));
+        if text.chars().nth(most).is_some() {
+            return Err(Invalid::new(field, format!("must not be longer than {most} characters")));
         }
         Ok((!text.trim().is_empty()).then(|| Self(text.into())))
     }
@@ -31,6 +36,10 @@ impl NamePart {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub fn into_text(self) -> Box<str> {
+        self.0
     }
 }
 

@@ -49,7 +49,8 @@ impl FromStr for VendorId {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let refused = || Invalid::new("id", "must be 24 hexadecimal digits");
-        if text.len() != 24 || !text.is_ascii() {
+        // `from_str_radix` alone would take a sign for a digit.
+        if text.len() != 24 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(refused());
         }
         let mut bytes = [0; 12];
@@ -80,6 +81,11 @@ mod tests {
             prop_assert_eq!(id.to_string().parse::<VendorId>().unwrap(), id);
             let (first, last) = id.range();
             prop_assert!(first <= uuid && uuid <= last);
+        }
+
+        #[test]
+        fn only_hexadecimal_digits_are_a_vendor_id(text in "[0-9a-f+-]{24}") {
+            prop_assert_eq!(text.parse::<VendorId>().is_ok(), !text.contains(['+', '-']));
         }
 
         #[test]

@@ -122,7 +122,11 @@ impl Office {
         name.push(".partial");
         let partial = folder.with_file_name(name);
         let make = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        let _ = fs::remove_dir_all(&partial);
+        if partial.exists() {
+            return Err(refuse(
+                "has a .partial beside it, left by a backup that was cut short: remove that first".into(),
+            ));
+        }
         make(&partial).map_err(|error| refuse(format!("cannot be made: {error}")))?;
 
         let mut backup = Backup { instances: 0, bytes: 0, failed: 0 };

@@ -3,13 +3,19 @@
 //! into each other. To add a dialect: a folder in `dialects`, one line in `ROOMS`.
 
 mod dialects;
+mod email;
+mod fields;
 mod flat;
 mod given;
 mod health;
+mod long_list;
+mod naming;
 mod openapi;
 mod params;
 mod problem;
+mod raw;
 mod room;
+mod schemas;
 mod time;
 mod trace;
 mod v1;
@@ -36,6 +42,9 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// For each token; 0 = off. Told, not kept, here.
     pub requests_per_minute: u32,
+    /// The largest body, and the most rows in it, where many contacts come at once.
+    pub bulk_body: usize,
+    pub bulk_rows: usize,
 }
 
 /// Where each room is mounted.
@@ -51,12 +60,16 @@ pub struct Mounts {
 type Room = fn(&mut web::ServiceConfig, &Mounts);
 
 /// Longer prefixes before those that they begin with: the first room that matches answers.
-const ROOMS: [Room; 5] = [
+const ROOMS: [Room; 8] = [
     health::mount,
     openapi::mount,
     v1::mount,
     |config, mounts| dialects::wawp::mount(config, &mounts.wawp),
     |config, mounts| dialects::wacr::mount(config, &mounts.wacr),
+    |config, mounts| dialects::hypersender::mount(config, &mounts.hypersender),
+    |config, mounts| dialects::superwaba::mount(config, &mounts.superwaba),
+    // Last: `/api` begins the prefixes of others.
+    |config, mounts| dialects::waha::mount(config, &mounts.waha),
 ];
 
 /// Mounts every room. What no room knows is answered as problem details.

@@ -19,6 +19,7 @@ use super::{
     Door, Mounts, dialects, health,
     problem::Details,
     room::{on, place},
+    schemas::{ChatIdText, LidText, LoosePhoneText, NameText, PhoneText},
     v1,
 };
 
@@ -32,6 +33,7 @@ const PATH: &str = "/v1/openapi.json";
                        native API, faces of one book for each instance.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    components(schemas(ChatIdText, PhoneText, LoosePhoneText, LidText, NameText)),
     modifiers(&Keys),
 )]
 struct Base;
@@ -55,9 +57,12 @@ pub fn document(mounts: &Mounts) -> Document {
     let first = |prefixes: &[String]| prefixes.first().cloned();
     let rooms = [
         (Some(String::new()), health::Description::openapi()),
-        (Some("/v1".to_owned()), v1::Description::openapi()),
+        (Some("/v1".to_owned()), v1::describe()),
         (first(&mounts.wawp), dialects::wawp::Description::openapi()),
         (first(&mounts.wacr), dialects::wacr::Description::openapi()),
+        (first(&mounts.hypersender), dialects::hypersender::Description::openapi()),
+        (first(&mounts.waha), dialects::waha::Description::openapi()),
+        (first(&mounts.superwaba), dialects::superwaba::Description::openapi()),
     ];
     rooms.into_iter().fold(Base::openapi(), |document, (prefix, room)| match prefix.as_deref() {
         None => document,

@@ -3,7 +3,11 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{ChatId, Invalid};
+use super::given::Given;
+use crate::{
+    book::{Direction, Sort},
+    domain::{ChatId, Invalid},
+};
 
 pub struct Params<'q>(Vec<(Cow<'q, str>, Cow<'q, str>)>);
 
@@ -20,6 +24,19 @@ impl<'q> Params<'q> {
     /// Text that is there and not blank.
     pub fn filled(&self, name: &str) -> Option<&str> {
         self.text(name).filter(|text| !text.trim().is_empty())
+    }
+
+    /// Of a field that may stand in the query or in the JSON body, the query counts. Not given; given as null; given.
+    pub fn text_or<'s>(&'s self, name: &'static str, body: &'s Given<'_>) -> Result<Option<Option<&'s str>>, Invalid> {
+        match self.text(name) {
+            Some(text) => Ok(Some(Some(text))),
+            None => body.text(name),
+        }
+    }
+
+    /// Likewise a chat id.
+    pub fn chat_id_or(&self, name: &'static str, body: &Given<'_>) -> Result<Option<ChatId>, Invalid> {
+        self.text_or(name, body)?.flatten().map(|text| chat_id(text, name)).transpose()
     }
 
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -42,6 +59,14 @@ impl<'q> Params<'q> {
         let limit = self.number("limit", usual, 1, most)?;
         let offset = self.number("offset", 0, 0, u64::from(u32::MAX))?;
         Ok((u32::try_from(limit).unwrap_or(u32::MAX), offset))
+    }
+
+    /// What a list of contacts is sorted by: `name`, if not given, or `id`; ascending, if not given.
+    pub fn order(&self, by: &'static str, direction: &'static str) -> Result<(Sort, Direction), Invalid> {
+        Ok((
+            self.word(by, &[("name", Sort::Name), ("id", Sort::ChatId)])?,
+            self.word(direction, &[("asc", Direction::Ascending), ("desc", Direction::Descending)])?,
+        ))
     }
 
     /// `true`, `false`, `1` or `0`, in any case, as clients send `True`.
@@ -68,6 +93,14 @@ impl<'q> Params<'q> {
 /// A chat id under the name by which the caller knows it.
 pub fn chat_id(text: &str, field: &'static str) -> Result<ChatId, Invalid> {
     text.parse::<ChatId>().map_err(|invalid| invalid.in_field(field))
+}
+
+/// A chat id that must be a phone's.
+pub fn phone(text: &str, field: &'static str) -> Result<ChatId, Invalid> {
+    match chat_id(text, field)? {
+        phone @ ChatId::Phone(_) => Ok(phone),
+        ChatId::Lid(_) => Err(Invalid::new(field, "must be a phone number, not a LID")),
+    }
 }
 
 /// A LID, with or without its `@lid`.

@@ -30,6 +30,10 @@ pub enum Fault {
     Malformed(String),
     /// The body is of a type that is not taken.
     MediaType,
+    /// The same where more than JSON is taken: what is.
+    NotTaken(&'static str),
+    /// More rows at once than this are not taken.
+    TooMany(usize),
     /// The body did not arrive in time.
     TooSlow,
     NoRoute,
@@ -67,7 +71,8 @@ impl Fault {
                 Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType | Self::NotTaken(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMany(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::WrongVerb(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -102,6 +107,8 @@ impl Fault {
             },
             Self::Malformed(why) => why.clone(),
             Self::MediaType => "The body must be JSON, with Content-Type: application/json.".into(),
+            Self::NotTaken(taken) => format!("The body must be {taken}."),
+            Self::TooMany(limit) => format!("Too many rows: at most {limit} are taken at once."),
             Self::TooSlow => "The body did not arrive in time.".into(),
             Self::NoRoute => "There is no such route.".into(),
             Self::WrongVerb(allowed) => format!("This route takes {allowed}."),
@@ -113,7 +120,8 @@ impl Fault {
         match self {
             Self::Meaning(error) => error.word(),
             Self::Malformed(_) => "malformed",
-            Self::MediaType => "media_type",
+            Self::MediaType | Self::NotTaken(_) => "media_type",
+            Self::TooMany(_) => "too_many",
             Self::TooSlow => "too_slow",
             Self::NoRoute => "no_route",
             Self::WrongVerb(_) => "wrong_verb",
@@ -201,6 +209,10 @@ impl<T: Tongue> ResponseError for Problem<T> {
     }
 }
 
+/// Marks a route that takes many contacts at once, and so a larger body, from those whose token is known.
+#[derive(Debug, Clone, Copy)]
+pub struct TakesMany;
+
 /// A request as it was heard: its head, and its body if it has one that could be read.
 pub struct Heard {
     request: HttpRequest,
@@ -214,9 +226,15 @@ impl FromRequest for Heard {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let limits = request.app_data::<Data<Door>>().expect("every room has a door").limits;
-            let body = if has_body(&request) { read_body(payload, limits).await } else { Ok(Bytes::new()) };
-            Ok(Self { request, body })
+            let door = request.app_data::<Data<Door>>().expect("every room has a door").clone();
+            let mut heard = Self { request, body: Ok(Bytes::new()) };
+            if has_body(&heard.request) {
+                let takes_many = heard.request.app_data::<TakesMany>().is_some();
+                let is_known = || door.gateway.knows(heard.bearer());
+                let limit = if takes_many && is_known() { door.limits.bulk_body } else { door.limits.body };
+                heard.body = read_body(payload, limit, door.limits).await;
+            }
+            Ok(heard)
         })
     }
 }
@@ -224,12 +242,21 @@ impl FromRequest for Heard {
 impl Heard {
     /// The body as a JSON object; no body at all is an empty one.
     pub fn json<'a, T: serde::Deserialize<'a> + Default>(&'a self) -> Result<T, Fault> {
-        let body = self.body.as_ref().map_err(Clone::clone)?;
+        let body = self.body.as_deref().map_err(Clone::clone)?;
         if body.is_empty() {
             return Ok(T::default());
         }
         self.expect_json()?;
         parse_json(body)
+    }
+
+    pub fn method(&self) -> &str {
+        self.request.method().as_str()
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> Result<Bytes, Fault> {
+        self.body.clone()
     }
 
     pub fn params(&self) -> Params<'_> {
@@ -258,6 +285,12 @@ impl Heard {
         self.request.headers().get(name)?.to_str().ok()
     }
 
+    /// A header that must not be overlooked: one that is there but no text is refused.
+    pub fn plain_header(&self, name: &'static str) -> Result<Option<&str>, Invalid> {
+        let Some(value) = self.request.headers().get(name) else { return Ok(None) };
+        value.to_str().map(Some).map_err(|_| Invalid::new(name, "must be printable ASCII"))
+    }
+
     /// The token of `Authorization: Bearer`.
     pub fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;
@@ -265,12 +298,17 @@ impl Heard {
     }
 
     /// A body without a media type is taken for JSON.
-    fn expect_json(&self) -> Result<(), Fault> {
-        let Some(media_type) = self.header("content-type") else { return Ok(()) };
-        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    pub fn expect_json(&self) -> Result<(), Fault> {
+        let essence = self.media_type();
         let is_json =
             essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
         if is_json || essence.is_empty() { Ok(()) } else { Err(Fault::MediaType) }
+    }
+
+    /// The body's media type in lower case, without its parameters; empty if it has none.
+    pub fn media_type(&self) -> String {
+        let media_type = self.header("content-type").unwrap_or_default();
+        media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 }
 
@@ -278,11 +316,21 @@ impl Door {
     /// The session that these credentials open; the log is told which, and the answer will say how much of a rate limit
     /// is left.
     pub fn enter(&self, heard: &Heard, credentials: Credentials<'_>, scope: Scope) -> Result<Session, Fault> {
+        self.enter_with_either(heard, credentials, [scope, scope])
+    }
+
+    /// Likewise, when either scope will do.
+    pub fn enter_with_either(
+        &self,
+        heard: &Heard,
+        credentials: Credentials<'_>,
+        [scope, other]: [Scope; 2],
+    ) -> Result<Session, Fault> {
         let pass = self.gateway.admit(credentials)?;
         if let Some(rate) = pass.rate {
             heard.request.extensions_mut().insert(rate);
         }
-        let session = pass.enter(scope)?;
+        let session = pass.enter(other).or_else(|_| pass.enter(scope))?;
         tell_instance(session.id());
         Ok(session)
     }
@@ -309,30 +357,35 @@ fn has_body(request: &HttpRequest) -> bool {
 
 /// The whole body. One that is too large is read to its end within bounds and thrown away, so that the connection stays
 /// usable; beyond those bounds it closes.
-async fn read_body(mut payload: Payload, limits: Limits) -> Result<Bytes, Fault> {
+async fn read_body(mut payload: Payload, limit: usize, limits: Limits) -> Result<Bytes, Fault> {
+    let bounds = limit.saturating_add(limits.body.saturating_mul(15));
     let reading = async {
         let mut body = BytesMut::new();
         let mut length = 0usize;
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Fault::Malformed("The body broke off.".into()))?;
             length += chunk.len();
-            if length <= limits.body {
+            if length <= limit {
                 body.extend_from_slice(&chunk);
-            } else if length > limits.body.saturating_mul(16) {
+            } else if length > bounds {
                 break;
             }
         }
-        if length > limits.body { Err(Error::TooLarge { limit: limits.body }.into()) } else { Ok(body.freeze()) }
+        if length > limit { Err(Error::TooLarge { limit }.into()) } else { Ok(body.freeze()) }
     };
     tokio::time::timeout(limits.body_timeout, reading).await.unwrap_or(Err(Fault::TooSlow))
 }
 
-fn parse_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
+/// A JSON object as one of our types.
+pub fn parse_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
     // Without this an array would be read as the fields in the order in which our struct happens to have them.
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(Fault::Malformed("The body must be a JSON object, not an array.".into()));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    // All of it, also what nobody asks for: JSON is UTF-8 (RFC 8259).
+    let text =
+        std::str::from_utf8(body).map_err(|_| Fault::Malformed("The body is not JSON: it is not UTF-8.".into()))?;
+    serde_json::from_str(text).map_err(|error| {
         // serde_json repeats values in what it says of types, not in what it says of syntax.
         let place = format!("line {}, column {}", error.line(), error.column());
         Fault::Malformed(match error.classify() {

@@ -178,7 +178,7 @@ impl Actor {
     /// Closes the files unless somebody is waiting.
     pub(super) fn rest(&self) {
         let mut desk = self.desk();
-        if self.edits.is_quiet() && self.asks.is_quiet() {
+        if self.edits.is_empty() && self.asks.is_empty() {
             self.shut(&mut desk);
         }
     }

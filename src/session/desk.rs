@@ -70,6 +70,10 @@ impl Desk {
         for edit in bundles.iter_mut().flat_map(|bundle| &mut bundle.edits) {
             let Act::Save(patch) = &mut edit.act else { continue };
             let Some(name) = patch.source_named.take() else { continue };
+            // Whoever is pointed at by a number that leads to nobody is not found: that must leave no source behind.
+            if !matches!(edit.who, Who::Chat(_)) && self.book.load(&[edit.who])?.iter().all(Option::is_none) {
+                continue;
+            }
             let id = match known.get(&name) {
                 Some(id) => *id,
                 None => self.book.source_named(&name, edit.at)?,
@@ -641,6 +645,17 @@ mod tests {
         work(&mut desk, vec![edit("222", Act::Delete), from("333", "api")]);
         desk.edit_register(&remove).unwrap();
         assert_sound(&folder);
+    }
+
+    #[test]
+    fn who_is_not_found_leaves_no_source_behind() {
+        let (_folder, mut desk) = desk();
+        let mut lost =
+            patched("111", Patch { source_named: NamePart::parse("Fair", "source").unwrap(), ..Patch::default() });
+        lost.who = Who::Uuid(uuid::Uuid::now_v7());
+        let settled = desk.work(&mut [Bundle { edits: vec![lost], whole: false }]).unwrap();
+        assert!(matches!(settled[0].outcomes[0], Err(Error::NoContact)));
+        assert_eq!(desk.book.reader().unwrap().entries(Register::Sources).unwrap().len(), 1);
     }
 
     #[test]

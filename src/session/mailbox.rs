@@ -56,8 +56,8 @@ impl<L> Mailbox<L> {
         self.state().closed = true;
     }
 
-    pub(super) fn is_quiet(&self) -> bool {
-        !self.state().awake
+    pub(super) fn is_empty(&self) -> bool {
+        self.state().letters.is_empty()
     }
 
     #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(mailbox.post(3).unwrap(), Posted::Queued, "the worker has not gone yet");
         assert_eq!(mailbox.take(), Some(vec![3]));
         assert_eq!(mailbox.take(), None);
-        assert!(mailbox.is_quiet());
+        assert!(mailbox.is_empty());
         assert_eq!(mailbox.post(4).unwrap(), Posted::Wake);
     }
 

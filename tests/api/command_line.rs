@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     shared::{
         rows::{self, Entry},
-        server::Home,
+        server::{Home, Server},
     },
     support::text,
 };
@@ -259,12 +259,33 @@ fn a_setting_that_is_wrong_is_named(#[case] arguments: &[&str], #[case] file: Op
     assert!(complaint.starts_with("wabook: ") && !complaint.contains("secret\""), "{complaint}");
 }
 
+#[rstest]
+#[case::a_bad_value("WABOOK_SESSIONS__MAILBOX", "many", "mailbox")]
+#[case::an_unknown_key("WABOOK_HTTP__LISSTEN", "127.0.0.1:1", "lissten")]
+#[case::an_unknown_section("WABOOK_HTPT__LISTEN", "127.0.0.1:1", "htpt")]
 #[test]
-fn an_environment_variable_that_is_wrong_is_named() {
-    let home = Home::new();
-    let output = home.command(["check"]).env("WABOOK_SESSIONS__MAILBOX", "many").output().unwrap();
+fn an_environment_variable_that_is_wrong_is_named(#[case] key: &str, #[case] value: &str, #[case] named: &str) {
+    let output = Home::new().command(["check"]).env(key, value).output().unwrap();
     let complaint = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && complaint.to_lowercase().contains("mailbox"), "{complaint}");
+    assert!(!output.status.success() && complaint.to_lowercase().contains(named), "{complaint}");
+}
+
+#[test]
+fn settings_come_from_the_file_then_the_environment_then_flags() {
+    let home = Home::new();
+    std::fs::write(home.path("config.toml"), "[gateway]\nadmin_token = \"from-the-file-0123\"\n").unwrap();
+    let opens = |server: &Server, token: &str| {
+        let bearer = format!("Authorization: Bearer {token}");
+        server.wire().ask("GET /v1/instances", &[&bearer], b"").unwrap().status
+    };
+    let server = home.serve();
+    assert_eq!(opens(&server, "from-the-file-0123"), 200);
+    assert!(server.stop().success());
+    // The flag names port 0; were it not the strongest, the server could not listen.
+    let environment = [("WABOOK_GATEWAY__ADMIN_TOKEN", "from-outside-0123"), ("WABOOK_HTTP__LISTEN", "192.0.2.1:1")];
+    let server = home.serve_with(&environment);
+    assert_eq!((opens(&server, "from-the-file-0123"), opens(&server, "from-outside-0123")), (401, 200));
+    assert!(!home.sessions().join("admin.token").exists(), "a token that was given is not made");
 }
 
 #[test]

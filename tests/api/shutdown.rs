@@ -55,7 +55,7 @@ fn under_load_every_answer_is_whole_and_on_disk() {
                         Ok(200) => answered.lock().unwrap().push(number),
                         // Told in so many words that nothing was done.
                         Ok(status) => assert_eq!(status, 503),
-                        Err(error) => return breaks.lock().unwrap().push(error),
+                        Err(error) => return breaks.lock().unwrap().push((number, error)),
                     }
                     let _ = tick.send(());
                 }
@@ -71,8 +71,8 @@ fn under_load_every_answer_is_whole_and_on_disk() {
     // Each client ends with a connection that is closed between two answers, never within one.
     let breaks = breaks.into_inner().unwrap();
     assert_eq!(breaks.len(), CLIENTS);
-    for error in breaks {
-        assert!(is_unanswered(&error), "{error}");
+    for (_, error) in &breaks {
+        assert!(is_unanswered(error), "{error}");
     }
 
     let server = home.serve();
@@ -82,6 +82,10 @@ fn under_load_every_answer_is_whole_and_on_disk() {
     for number in answered {
         let name = rows::saved_name(&mut wire, &entry, &format!("{number}@c.us"));
         assert_eq!(name, format!("Number {number}"));
+    }
+    for (number, _) in breaks {
+        let name = rows::saved_name(&mut wire, &entry, &format!("{number}@c.us"));
+        assert_eq!(name, Value::Null, "what was carried out was answered");
     }
     assert_eq!(home.json(&["check"])["sound"], true);
 }
@@ -114,6 +118,18 @@ fn a_request_whose_head_was_accepted_is_answered() {
     let server = home.serve();
     let entry = Entry { instance, token };
     assert_eq!(rows::saved_name(&mut server.wire(), &entry, "123@c.us"), "Bob Smith");
+}
+
+#[test]
+fn a_client_that_stalls_keeps_the_server_no_longer_than_its_grace() {
+    let home = Home::new();
+    let server = home.serve_with(&[("WABOOK_HTTP__GRACE", "1s")]);
+    let mut wire = server.wire();
+    let head = "POST /v2/contacts/update HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
+    wire.send(head.as_bytes()).unwrap();
+    assert_eq!(wire.answer().unwrap().status, 100);
+    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(home.json(&["check"])["sound"], true);
 }
 
 #[test]

@@ -9,7 +9,9 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 use wabook::{
     app::App,
+    book::{Book, Write},
     config::{Config, Flags},
+    domain::{ChatId, Contact, ContactId, Moment, NamePart, Seen, Source, Stamp},
 };
 
 use crate::shared::{PATIENCE, wire::Wire};
@@ -35,23 +37,24 @@ impl TestApp {
         Self::start_in(TempDir::new().unwrap()).await
     }
 
-    /// Each token may ask so often in a minute.
-    pub async fn start_limited(requests_per_minute: u32) -> Self {
-        Self::start_with(TempDir::new().unwrap(), requests_per_minute).await
-    }
-
     /// Over a folder that may hold sessions already.
     pub async fn start_in(folder: TempDir) -> Self {
-        Self::start_with(folder, 0).await
+        Self::start_with(folder, |_| {}).await
     }
 
-    async fn start_with(folder: TempDir, requests_per_minute: u32) -> Self {
+    /// With so many requests a minute for each token; 0 is no limit.
+    pub async fn start_limited(folder: TempDir, requests_per_minute: u32) -> Self {
+        Self::start_with(folder, |config| config.limits.requests_per_minute = requests_per_minute).await
+    }
+
+    /// With some settings changed.
+    pub async fn start_with(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::load(&Flags { file: None, listen: None, sessions: None }).unwrap();
         config.http.listen = ([127, 0, 0, 1], 0).into();
         config.http.workers = 2;
         config.http.grace = Duration::from_secs(5);
         config.sessions.folder = folder.path().join("sessions");
-        config.limits.requests_per_minute = requests_per_minute;
+        change(&mut config);
         let app = App::build(&config).unwrap();
         let admin_token = std::fs::read_to_string(config.sessions.folder.join("admin.token")).unwrap();
         let address = app.address();
@@ -128,6 +131,20 @@ impl TestApp {
         Tenant { id: tenant.id.clone(), token: text(&made["access_token"]) }
     }
 
+    /// The same through a token with a very near end, once that has come.
+    pub async fn expired(&self, tenant: &Tenant) -> Tenant {
+        let at = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(700);
+        let token = self.token(tenant, json!({"expires_at": at.to_string()})).await;
+        let guest = Tenant { id: tenant.id.clone(), token: text(&token["access_token"]) };
+        for _ in 0..600 {
+            if self.get(&guest, "/v2/contacts", &[("contactId", "123@c.us")]).await.status() == 401 {
+                return guest;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the token does not expire");
+    }
+
     /// How many contacts the instance has, and its revision.
     pub async fn head(&self, tenant: &Tenant) -> (u64, u64) {
         let shown = told(self.admin(Method::GET, &format!("/v1/instances/{}", tenant.id), None).await, 200).await;
@@ -178,6 +195,39 @@ impl Tenant {
         fields["access_token"] = self.token.as_str().into();
         fields
     }
+}
+
+/// An app whose instance knows Alice by her phone, her LID and her pushname, and two more by both ids: what only a phone
+/// could have told, laid into the folder before the gateway starts.
+pub async fn with_mappings() -> (TestApp, Tenant) {
+    let folder = TempDir::new().unwrap();
+    lay_book(&folder.path().join("sessions").join("mapped"));
+    let app = TestApp::start_in(folder).await;
+    let tenant = app.named_instance("mapped").await;
+    (app, tenant)
+}
+
+fn lay_book(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut book = Book::create(folder).unwrap();
+    let mut head = book.head();
+    let source = Source::known("phone");
+    let known = [("15551234567", "999888777"), ("201234567890", "555"), ("4917012345", "100000000000001")];
+    let mut writes = Vec::new();
+    for (phone, lid) in known {
+        head.revision = head.revision.next();
+        head.last_id = ContactId(head.last_id.0 + 1);
+        let mut contact = Contact::unknown(phone.parse().unwrap(), Moment::from_millis(1));
+        (contact.id, contact.revision) = (head.last_id, head.revision);
+        contact.uuid = uuid::Uuid::now_v7();
+        contact.lid = Some(*ChatId::lid(lid).unwrap().digits());
+        let by = Stamp { at: Moment::from_millis(1), source: source.clone() };
+        let name = NamePart::parse("Alice 🌸", "push").unwrap().unwrap();
+        contact.names.push = (phone == "15551234567").then_some(Seen { name, by });
+        writes.push(Write::Insert { contact, source: source.clone() });
+    }
+    book.write(&writes, head).unwrap();
+    book.close().unwrap();
 }
 
 /// The body of an answer that must have this status.

@@ -24,20 +24,6 @@ async fn revoke(app: &TestApp, tenant: &Tenant, token: &Value) {
     told(app.admin(Method::DELETE, &path, None).await, 204).await;
 }
 
-/// Waits until a token with a very near end has ended.
-async fn expired(app: &TestApp, tenant: &Tenant) -> Tenant {
-    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(700);
-    let token = app.token(tenant, json!({"expires_at": at.to_string()})).await;
-    let guest = Tenant { id: tenant.id.clone(), token: text(&token["access_token"]) };
-    for _ in 0..600 {
-        if read(app, &guest).0 == 401 {
-            return guest;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("the token does not expire");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn all_strangers_get_the_same_bytes() {
     let app = TestApp::start().await;
@@ -60,7 +46,7 @@ async fn all_strangers_get_the_same_bytes() {
         ("a well-formed token that never was", own(wabook::gateway::AccessToken::random().reveal())),
         ("a revoked token", own(&text(&revoked["access_token"]))),
         ("a rotated token", own(&text(&rotated["access_token"]))),
-        ("an expired token", expired(&app, &ours).await),
+        ("an expired token", app.expired(&ours).await),
         ("a foreign token", own(&theirs.token)),
         ("the admin token", own(&app.admin_token)),
         ("a good token, an unknown instance", Tenant { id: "nowhere".into(), token: ours.token.clone() }),
@@ -128,7 +114,7 @@ async fn a_token_expires_and_says_so_to_its_owner() {
     let tenant = app.instance().await;
     let lasting = app.token(&tenant, json!({"expires_in": "1h"})).await;
     let lasting = Tenant { id: tenant.id.clone(), token: text(&lasting["access_token"]) };
-    expired(&app, &tenant).await;
+    app.expired(&tenant).await;
     assert_eq!(read(&app, &lasting).0, 200);
     let listed = told(app.admin(Method::GET, &format!("/v1/instances/{}/tokens", tenant.id), None).await, 200).await;
     let states: Vec<_> = listed["tokens"].as_array().unwrap().iter().map(|token| text(&token["state"])).collect();
@@ -143,7 +129,7 @@ async fn tokens_and_their_ends_outlive_the_process() {
     let revoked = app.token(&tenant, json!({})).await;
     revoke(&app, &tenant, &revoked).await;
     let revoked = Tenant { id: tenant.id.clone(), token: text(&revoked["access_token"]) };
-    let expired = expired(&app, &tenant).await;
+    let expired = app.expired(&tenant).await;
     let reader = app.limited(&tenant, &["contacts:read"]).await;
     let old = app.token(&tenant, json!({})).await;
     let path = format!("/v1/instances/{}/tokens/{}/rotate", tenant.id, text(&old["token_id"]));

@@ -1,5 +1,6 @@
 //! `/v1/instances`: made, listed, shown, removed, made again.
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -43,6 +44,51 @@ async fn an_id_is_given_once() {
     let again = app.admin(Method::POST, "/v1/instances", Some(json!({"instance_id": "shop"}))).await;
     assert_eq!(problem(again, 409).await["field"], "instance_id");
     assert_eq!(app.name(&tenant, "123@c.us").await, "Bob");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_want_one_id_one_gets_it() {
+    let app = TestApp::start().await;
+    let wishes = (0..16).map(|_| app.admin(Method::POST, "/v1/instances", Some(json!({"instance_id": "shop"}))));
+    let mut statuses: Vec<_> = join_all(wishes).await.iter().map(|response| response.status().as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!((statuses[0], &statuses[1..]), (201, &[409; 15][..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_removed_under_load_takes_its_writers_with_it() {
+    let app = TestApp::start().await;
+    let tenant = app.named_instance("shop").await;
+    app.save(&tenant, "123@c.us", "Bob", "").await;
+    let write = async |number: usize| {
+        let mut statuses = Vec::new();
+        // Bounded: the instance is removed while they are at it.
+        for name in 0..2_000 {
+            let fields = json!({"chatId": format!("{}", 1_000 + number), "firstName": name.to_string()});
+            let status = app.update(&tenant, fields).await.status().as_u16();
+            statuses.push(status);
+            if status == 401 {
+                break;
+            }
+        }
+        statuses
+    };
+    let remove = async {
+        for _ in 0..1_000 {
+            if app.head(&tenant).await.0 >= 5 {
+                break;
+            }
+        }
+        told(app.admin(Method::DELETE, "/v1/instances/shop", None).await, 204).await;
+    };
+    let (statuses, ()) = futures_util::future::join(join_all((0..8).map(write)), remove).await;
+    for statuses in statuses {
+        assert_eq!(statuses.last(), Some(&401));
+        assert!(statuses.iter().all(|status| [200, 401, 503].contains(status)), "{statuses:?}");
+    }
+    assert!(!entries(&app.sessions()).iter().any(|name| name.starts_with("shop")));
+    let again = app.named_instance("shop").await;
+    assert_eq!(app.head(&again).await, (0, 0));
 }
 
 #[rstest]

@@ -176,7 +176,7 @@ async fn validation_comes_before_the_lookup() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rate_limit_is_told_with_every_answer() {
-    let app = TestApp::start_limited(3).await;
+    let app = TestApp::start_limited(tempfile::TempDir::new().unwrap(), 3).await;
     let tenant = app.instance().await;
     let mut wire = app.wire();
     let headers = [&*format!("Authorization: Bearer {}", tenant.token), "Content-Type: application/json"];

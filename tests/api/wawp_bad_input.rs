@@ -82,7 +82,7 @@ fn nested(depth: usize, open: &str, middle: &str, close: &str) -> Vec<u8> {
 #[case::invalid_utf8_in_a_name(b"{\"chatId\": \"201000000001@c.us\", \"firstName\": \"Zebulon \xff\"}")]
 #[case::invalid_utf8_in_a_key(b"{\"chatId\": \"201000000001@c.us\", \"\xc3\x28\": \"Zebulon\"}")]
 #[case::half_a_surrogate(br#"{"chatId": "201000000001@c.us", "firstName": "\ud83c Zebulon"}"#)]
-#[case::utf16(b"{\0\"\0c\0h\0a\0t\0I\0d\0\"\0:\0\"\x001\x002\x003\0\"\0}\0")]
+#[case::utf16(b"\xff\xfe{\0\"\0c\0h\0a\0t\0I\0d\0\"\0:\0\"\0a\0\"\0}\0")]
 #[case::a_raw_newline_in_a_name(b"{\"chatId\": \"201000000001@c.us\", \"firstName\": \"Zebulon\nQuagmire\"}")]
 #[case::zeros(&[0; 64])]
 #[tokio::test(flavor = "multi_thread")]
@@ -241,6 +241,17 @@ async fn a_body_beyond_the_limit(#[case] length: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_not_worth_reading_to_its_end_costs_the_connection_and_nothing_else() {
+    let mut story = Story::begin().await;
+    let (mut other, target) = (story.app.wire(), story.target());
+    // The server closes while this is being sent, so the answer may be lost on the way; it is never another one.
+    if let Ok(answer) = other.ask(&target, &[JSON], &padded(40_000_000)) {
+        assert_wawp_error(&answer.json(), 413);
+    }
+    story.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chunked_body_is_read_and_bounded_like_any_other() {
     let mut story = Story::begin().await;
     let head = format!("{} HTTP/1.1\r\nHost: x\r\n{JSON}\r\nTransfer-Encoding: chunked\r\n\r\n", story.target());
@@ -278,19 +289,11 @@ async fn a_body_nested_ten_thousand_deep(#[case] body: Vec<u8>) {
 #[case("POST", "/v2")]
 #[case("GET", "/v2/contacts/123/names")]
 #[case("GET", "/v2/contacts/")]
-#[case("GET", "/v2/lids/pn")]
 #[case("POST", "/wp-json/awp/v1/send")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_route_that_is_none(#[case] method: &str, #[case] path: &str) {
     let mut story = Story::begin().await;
     let what = format!("{method} {path}?{}", story.tenant.in_query());
-    if path == "/v2/lids/pn" || path == "/v2/contacts/" {
-        // Read as a LID or chat id that is none.
-        let answer = story.wire.ask(&what, &[], b"").unwrap();
-        assert!([400, 404].contains(&answer.status), "{}", answer.text());
-        assert_wawp_error(&answer.json(), answer.status);
-        return;
-    }
     story.refused(&what, &[], b"", 404).await;
     story.refused(&what, &[JSON], br#"{"chatId": "201000000001@c.us"}"#, 404).await;
 }

@@ -1,52 +1,13 @@
-//! Reading through Wawp: one contact, all of them, number checks, LIDs. The book with names and mappings that only a
-//! phone could have told is laid into the folder before the gateway starts.
+//! Reading through Wawp: one contact, all of them, number checks, LIDs.
 
-use std::path::Path;
-
+use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use wabook::{
-    book::{Book, Write},
-    domain::{ChatId, Contact, ContactId, Moment, NamePart, Seen, Source, Stamp},
-};
 
-use crate::support::{Tenant, TestApp, assert_wawp_error, text, told};
+use crate::support::{Tenant, TestApp, assert_wawp_error, text, told, with_mappings};
 
 const LID_OF_PHONE: &str = include_str!("../fixtures/wawp/lids-pn.response.json");
-
-/// An app whose instance knows Alice by her phone, her LID and her pushname, and two more by both ids.
-async fn with_mappings() -> (TestApp, Tenant) {
-    let folder = TempDir::new().unwrap();
-    lay_book(&folder.path().join("sessions").join("mapped"));
-    let app = TestApp::start_in(folder).await;
-    let tenant = app.named_instance("mapped").await;
-    (app, tenant)
-}
-
-fn lay_book(folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
-    let mut book = Book::create(folder).unwrap();
-    let mut head = book.head();
-    let source = Source::known("phone");
-    let known = [("15551234567", "999888777"), ("201234567890", "555"), ("4917012345", "100000000000001")];
-    let mut writes = Vec::new();
-    for (phone, lid) in known {
-        head.revision = head.revision.next();
-        head.last_id = ContactId(head.last_id.0 + 1);
-        let mut contact = Contact::unknown(phone.parse().unwrap(), Moment::from_millis(1));
-        (contact.id, contact.revision) = (head.last_id, head.revision);
-        contact.uuid = uuid::Uuid::now_v7();
-        contact.lid = Some(*ChatId::lid(lid).unwrap().digits());
-        let by = Stamp { at: Moment::from_millis(1), source: source.clone() };
-        let name = NamePart::parse("Alice 🌸", "push").unwrap().unwrap();
-        contact.names.push = (phone == "15551234567").then_some(Seen { name, by });
-        writes.push(Write::Insert { contact, source: source.clone() });
-    }
-    book.write(&writes, head).unwrap();
-    book.close().unwrap();
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_contact_has_all_documented_fields() {
@@ -137,6 +98,18 @@ async fn all_contacts(#[case] query: &[(&str, &str)], #[case] expected: &[&str])
     let all = told(app.get(&tenant, "/v2/contacts/all", query).await, 200).await;
     let ids: Vec<_> = all.as_array().unwrap().iter().map(|contact| contact["id"].as_str().unwrap()).collect();
     assert_eq!(ids, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_shows_a_hundred_unless_told_otherwise() {
+    let app = TestApp::start().await;
+    let tenant = app.instance().await;
+    let numbers: Vec<_> = (1_000..1_105).map(|number| number.to_string()).collect();
+    join_all(numbers.iter().map(|number| app.save(&tenant, number, "Number", number))).await;
+    for (query, expected) in [(&[][..], 100), (&[("offset", "100")], 5), (&[("limit", "1000")], 105)] {
+        let all = told(app.get(&tenant, "/v2/contacts/all", query).await, 200).await;
+        assert_eq!(all.as_array().unwrap().len(), expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -265,7 +238,7 @@ async fn the_phone_of_a_lid() {
     }
     let unknown = told(app.get(&tenant, "/v2/lids/777@lid", &[]).await, 200).await;
     assert_eq!(unknown, json!({"lid": "777@lid", "number": null}));
-    for segment in ["15551234567@c.us", "bob"] {
+    for segment in ["15551234567@c.us", "bob", "pn"] {
         assert_wawp_error(&told(app.get(&tenant, &format!("/v2/lids/{segment}"), &[]).await, 400).await, 400);
     }
 }

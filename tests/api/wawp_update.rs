@@ -271,6 +271,24 @@ async fn the_same_update_twice_moves_the_revision_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_sent_in_one_go_are_answered_in_their_order() {
+    let app = TestApp::start().await;
+    let tenant = app.instance().await;
+    let line = |what: String| format!("{what} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut bytes = String::new();
+    for name in ["Ann", "Bob"] {
+        bytes += &line(format!("PUT /v2/contacts/123@c.us?{}&firstName={name}", tenant.in_query()));
+        bytes += &line(format!("GET /v2/contacts/123@c.us?{}", tenant.in_query()));
+    }
+    let mut wire = app.wire();
+    wire.send(bytes.as_bytes()).unwrap();
+    for name in ["Ann", "Bob"] {
+        assert_eq!(wire.answer().unwrap().body, RESPONSE);
+        assert_eq!(wire.answer().unwrap().json()["name"], name, "what was answered is read by whoever asks next");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_updates_at_once_of_one_number_are_one_contact() {
     let app = TestApp::start().await;
     let tenant = app.instance().await;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Real clients against a release binary on an empty folder: curl as the README has it, and a Python script that posts the
-# 10,000-row fixture. Usage: tests/clients/run.sh target/release/wabook
+# Real clients against a release binary on an empty folder: curl as the README has it, a Python script that posts the
+# 10,000-row fixture, and waha-py, a client of WAHA's that others made. Usage: tests/clients/run.sh target/release/wabook
 set -euo pipefail
 binary=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
@@ -33,6 +33,15 @@ echo "-- post_contacts.py"
 python3 "$here/post_contacts.py" --base "$base" --instance clients \
     --token "$(python3 -c "import json; print(json.load(open('made.json'))['access_token'])")" \
     --file "$here/../fixtures/contacts-10k.ndjson"
+
+echo "-- waha-py"
+python3 -m venv python
+if ! timeout 300 python/bin/pip install --quiet --disable-pip-version-check 'waha-py==2026.9.2' >pip.log 2>&1; then
+    cat pip.log >&2
+    echo "waha-py could not be installed: pip reaches no package registry, or that has no such version" >&2
+    exit 1
+fi
+timeout 120 python/bin/python "$here/waha_client.py" --base "$base" --token "$token" --instance demo
 
 kill -TERM "$server"
 wait "$server"

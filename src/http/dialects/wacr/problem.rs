@@ -222,7 +222,8 @@ fn code_and_message<S: Subject>(fault: &Fault) -> (&'static str, String) {
     let error = match fault {
         Fault::Meaning(error) => error,
         Fault::Malformed(why) => return ("INVALID_REQUEST", why.clone()),
-        Fault::MediaType => return ("UNSUPPORTED_MEDIA_TYPE", fault.sentence()),
+        Fault::MediaType | Fault::NotTaken(_) => return ("UNSUPPORTED_MEDIA_TYPE", fault.sentence()),
+        Fault::TooMany(_) => return ("PAYLOAD_TOO_LARGE", fault.sentence()),
         Fault::TooSlow => return ("REQUEST_TIMEOUT", fault.sentence()),
         Fault::NoRoute => return ("NOT_FOUND", fault.sentence()),
         Fault::WrongVerb(_) => return ("METHOD_NOT_ALLOWED", fault.sentence()),

@@ -22,10 +22,11 @@ use crate::{
         flat::{About, Count, FlatContact, FlatMapping, NumberCheck, Picture},
         json,
         room::{self, Heard, Problem, no_route, on, tell_outcome},
+        schemas::{ChatIdText, LidText, LoosePhoneText, NameText, PhoneText},
     },
 };
 use problem::{Errors, Wawp};
-use wire::{Body, Call, LidOfPhone, Saved, Window};
+use wire::{Call, LidOfPhone, NamesBody, Order, Saved, UpdateBody, WhomBody, Window};
 
 type Answer = Result<HttpResponse, Problem<Wawp>>;
 
@@ -78,7 +79,7 @@ pub fn mount(config: &mut web::ServiceConfig, prefixes: &[String]) {
 }
 
 /// Save a contact's private name. Idempotent; PUT answers the same.
-#[utoipa::path(post, path = "/contacts/update", tag = TAG, request_body = Body,
+#[utoipa::path(method(post, put), path = "/contacts/update", tag = TAG, request_body = UpdateBody,
     responses((status = 200, description = "contact saved", body = Saved), Errors))]
 async fn update(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -86,8 +87,8 @@ async fn update(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// Save a contact's private name. Names and credentials in the body or in the query; `{chatId}` in the path may be left as it is with the id in the query.
-#[utoipa::path(put, path = "/contacts/{chatId}", tag = TAG, params(("chatId" = String, Path, description = "A chat id or a phone number"), ("firstName" = Option<String>, Query), ("lastName" = Option<String>, Query)),
-    request_body = Option<Body>,
+#[utoipa::path(put, path = "/contacts/{chatId}", tag = TAG, params(("chatId" = ChatIdText, Path), ("firstName" = Option<NameText>, Query), ("lastName" = Option<NameText>, Query)),
+    request_body = Option<NamesBody>,
     responses((status = 200, description = "contact saved", body = Saved), Errors))]
 async fn update_in_path(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -95,7 +96,7 @@ async fn update_in_path(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// Mark a contact as blocked; made if it is new.
-#[utoipa::path(post, path = "/contacts/block", tag = TAG, request_body = Body,
+#[utoipa::path(post, path = "/contacts/block", tag = TAG, request_body = WhomBody,
     responses((status = 200, description = "blocked", body = Saved), Errors))]
 async fn block(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -103,7 +104,7 @@ async fn block(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// Take the mark away.
-#[utoipa::path(post, path = "/contacts/unblock", tag = TAG, request_body = Body,
+#[utoipa::path(post, path = "/contacts/unblock", tag = TAG, request_body = WhomBody,
     responses((status = 200, description = "unblocked", body = Saved), Errors))]
 async fn unblock(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -111,7 +112,7 @@ async fn unblock(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// One contact. A stranger is answered with null names.
-#[utoipa::path(get, path = "/contacts", tag = TAG, params(("contactId" = String, Query, example = "123@c.us")),
+#[utoipa::path(get, path = "/contacts", tag = TAG, params(("contactId" = ChatIdText, Query)),
     responses((status = 200, description = "the contact", body = FlatContact), Errors))]
 async fn contact(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -119,7 +120,7 @@ async fn contact(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// One contact.
-#[utoipa::path(get, path = "/contacts/{chatId}", tag = TAG, params(("chatId" = String, Path, example = "123@c.us")),
+#[utoipa::path(get, path = "/contacts/{chatId}", tag = TAG, params(("chatId" = ChatIdText, Path)),
     responses((status = 200, description = "the contact", body = FlatContact), Errors))]
 async fn contact_in_path(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -127,7 +128,7 @@ async fn contact_in_path(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// All contacts, by page.
-#[utoipa::path(get, path = "/contacts/all", tag = TAG, params(Window, ("sortBy" = Option<String>, Query, description = "`name` (default) or `id`"), ("sortOrder" = Option<String>, Query, description = "`ASC` (default) or `DESC`")),
+#[utoipa::path(get, path = "/contacts/all", tag = TAG, params(Window, Order),
     responses((status = 200, description = "the contacts", body = Vec<FlatContact>), Errors))]
 async fn all(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -137,7 +138,7 @@ async fn all(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// Whether the book knows this number (without a linked phone it cannot know more).
-#[utoipa::path(get, path = "/contacts/check-exists", tag = TAG, params(("phone" = String, Query, example = "15551234567")),
+#[utoipa::path(get, path = "/contacts/check-exists", tag = TAG, params(("phone" = PhoneText, Query)),
     responses((status = 200, description = "known or not", body = NumberCheck), Errors))]
 async fn check_exists(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -147,14 +148,14 @@ async fn check_exists(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// Null without a linked phone.
-#[utoipa::path(get, path = "/contacts/about", tag = TAG, params(("contactId" = String, Query)),
+#[utoipa::path(get, path = "/contacts/about", tag = TAG, params(("contactId" = ChatIdText, Query)),
     responses((status = 200, description = "what is known", body = About), Errors))]
 async fn about(heard: Heard, door: Data<Door>) -> Answer {
     nothing_known(&door, &Call::hear(&heard)?, &About::default())
 }
 
 /// Null without a linked phone.
-#[utoipa::path(get, path = "/contacts/profile-picture", tag = TAG, params(("contactId" = String, Query), ("refresh" = Option<bool>, Query)),
+#[utoipa::path(get, path = "/contacts/profile-picture", tag = TAG, params(("contactId" = ChatIdText, Query), ("refresh" = Option<bool>, Query)),
     responses((status = 200, description = "what is known", body = Picture), Errors))]
 async fn profile_picture(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -183,7 +184,7 @@ async fn lid_count(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// The LID of a phone; null if it is not known.
-#[utoipa::path(get, path = "/lids/pn/{number}", tag = TAG, params(("number" = String, Path, example = "15551234567")),
+#[utoipa::path(get, path = "/lids/pn/{number}", tag = TAG, params(("number" = LoosePhoneText, Path)),
     responses((status = 200, description = "the mapping", body = LidOfPhone), Errors))]
 async fn lid_of_phone(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -194,7 +195,7 @@ async fn lid_of_phone(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// The phone of a LID; null if it is not known.
-#[utoipa::path(get, path = "/lids/{lid}", tag = TAG, params(("lid" = String, Path, example = "999888777@lid")),
+#[utoipa::path(get, path = "/lids/{lid}", tag = TAG, params(("lid" = LidText, Path)),
     responses((status = 200, description = "the mapping", body = LidOfPhone), Errors))]
 async fn phone_of_lid(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;

@@ -5,14 +5,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    book::{Direction, PageQuery, Sort},
-    domain::{ChatId, Edit, Field, Invalid, NamePart, Patch, SavedPatch, Source},
+    book::PageQuery,
+    domain::{ChatId, Edit, Invalid, Patch, Source},
     gateway::{Credentials, Scope},
     http::{
         Door,
         given::Given,
+        naming,
         params::{self, Params},
         room::{Fault, Heard},
+        schemas::{ChatIdText, NameText},
         time::now,
     },
     session::Session,
@@ -30,27 +32,20 @@ pub struct Call<'h> {
 }
 
 /// All that any route takes; what else a body holds is ignored. Credentials may also stand in the query or in headers.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Body<'a> {
+struct Body<'a> {
     #[serde(borrow, default, rename = "instance_id")]
-    #[schema(value_type = Option<String>, nullable = false)]
     instance_id: Given<'a>,
     #[serde(borrow, default, rename = "access_token")]
-    #[schema(value_type = Option<String>, nullable = false)]
     access_token: Given<'a>,
-    /// `15551234567`, `15551234567@c.us` or `123456789@lid`.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, example = "123@c.us")]
     chat_id: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
     contact_id: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 255, example = "Bob")]
     first_name: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 255, example = "Smith")]
     last_name: Given<'a>,
 }
 
@@ -104,10 +99,7 @@ impl<'h> Call<'h> {
             "{number}" => self.params.text("number").ok_or_else(|| Invalid::new("number", "is required"))?,
             number => number,
         };
-        match params::chat_id(number, "number")? {
-            phone @ ChatId::Phone(_) => Ok(phone),
-            ChatId::Lid(_) => Err(Invalid::new("number", "must be a phone number, not a LID")),
-        }
+        params::phone(number, "number")
     }
 
     pub fn lid_in_path(&self) -> Result<ChatId, Invalid> {
@@ -119,23 +111,17 @@ impl<'h> Call<'h> {
         params::plain_phone(text, "phone")
     }
 
-    /// `firstName` given: the name becomes first + last, no last name given means none. Only `lastName` given: the
-    /// first name stays. Neither: the contact is made sure of, its name left alone. `""` and null clear that part.
+    /// `""` and null clear that part.
     pub fn saved_names(&self, who: ChatId) -> Result<Edit, Invalid> {
-        let first = self.name("firstName", &self.body.first_name)?;
-        let last = match self.name("lastName", &self.body.last_name)? {
-            Field::Keep if first != Field::Keep => Field::Clear,
-            last => last,
-        };
-        Ok(edit(who, Patch { saved: SavedPatch::Parts { first, last }, ..Patch::default() }))
+        let first = naming::part(self.text("firstName", &self.body.first_name)?, "firstName")?;
+        let last = naming::part(self.text("lastName", &self.body.last_name)?, "lastName")?;
+        Ok(edit(who, naming::renamed(first, last)))
     }
 
     pub fn page(&self) -> Result<PageQuery, Invalid> {
         let (limit, offset) = self.window()?;
-        let sort = self.params.word("sortBy", &[("name", Sort::Name), ("id", Sort::ChatId)])?;
-        let direction =
-            self.params.word("sortOrder", &[("ASC", Direction::Ascending), ("DESC", Direction::Descending)])?;
-        Ok(PageQuery { sort: vec![(sort, direction)], limit, offset, ..PageQuery::default() })
+        let order = self.params.order("sortBy", "sortOrder")?;
+        Ok(PageQuery { sort: vec![order], limit, offset, ..PageQuery::default() })
     }
 
     pub fn window(&self) -> Result<(u32, u64), Invalid> {
@@ -147,23 +133,13 @@ impl<'h> Call<'h> {
         self.params.flag("refresh").map(drop)
     }
 
-    fn name(&self, field: &'static str, body: &Given<'_>) -> Result<Field<NamePart>, Invalid> {
-        Ok(match self.text(field, body)? {
-            None => Field::Keep,
-            Some(text) => Field::from(text.map(|text| NamePart::parse(text, field)).transpose()?.flatten()),
-        })
-    }
-
     fn id(&self, field: &'static str, body: &Given<'_>) -> Result<Option<ChatId>, Invalid> {
-        self.text(field, body)?.flatten().map(|text| params::chat_id(text, field)).transpose()
+        self.params.chat_id_or(field, body)
     }
 
     /// Not given; given as null; given.
     fn text<'s>(&'s self, field: &'static str, body: &'s Given<'_>) -> Result<Option<Option<&'s str>>, Invalid> {
-        match self.params.text(field) {
-            Some(text) => Ok(Some(Some(text))),
-            None => body.text(field),
-        }
+        self.params.text_or(field, body)
     }
 }
 
@@ -183,6 +159,55 @@ pub struct Saved {
     ok: bool,
 }
 
+/// Where credentials may stand, beside the query and the headers `access-token`, `Authorization` and `X-Instance-ID`.
+#[derive(Debug, ToSchema)]
+#[schema(as = WawpCredentials)]
+#[expect(dead_code, reason = "describes a part of `Body`")]
+pub struct CredentialsBody {
+    instance_id: Option<String>,
+    access_token: Option<String>,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(as = WawpNames)]
+#[expect(dead_code, reason = "describes a part of `Body`")]
+pub struct NamesBody {
+    /// `""` and null clear it.
+    #[schema(value_type = Option<NameText>, example = "Bob")]
+    #[serde(rename = "firstName")]
+    first_name: Option<String>,
+    #[schema(value_type = Option<NameText>, example = "Smith")]
+    #[serde(rename = "lastName")]
+    last_name: Option<String>,
+    #[schema(inline)]
+    #[serde(flatten)]
+    credentials: CredentialsBody,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(as = WawpUpdate)]
+#[expect(dead_code, reason = "describes a part of `Body`")]
+pub struct UpdateBody {
+    #[schema(value_type = ChatIdText)]
+    #[serde(rename = "chatId")]
+    chat_id: String,
+    #[schema(inline)]
+    #[serde(flatten)]
+    names: NamesBody,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(as = WawpWhom)]
+#[expect(dead_code, reason = "describes a part of `Body`")]
+pub struct WhomBody {
+    #[schema(value_type = ChatIdText)]
+    #[serde(rename = "contactId")]
+    contact_id: String,
+    #[schema(inline)]
+    #[serde(flatten)]
+    credentials: CredentialsBody,
+}
+
 /// A part of a list.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -190,9 +215,22 @@ pub struct Saved {
 pub struct Window {
     /// 100 if not given.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    #[param(minimum = 0)]
-    offset: Option<u32>,
+    limit: Option<i64>,
+    #[param(minimum = 0, maximum = 4_294_967_295_i64)]
+    offset: Option<i64>,
+}
+
+/// The order of a list.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes the parameters that `Call::page` reads")]
+pub struct Order {
+    /// `name` or `id`, in any case.
+    #[param(pattern = "^(name|id)$")]
+    sort_by: Option<String>,
+    /// `ASC` or `DESC`, in any case.
+    #[param(pattern = "^(ASC|DESC|asc|desc)$")]
+    sort_order: Option<String>,
 }
 
 /// `GET /v2/lids/pn/{number}` and its counterpart.

@@ -13,6 +13,7 @@ use crate::{
     http::{
         given::Given,
         room::Heard,
+        schemas::NameText,
         time::{now, parse_duration, parse_rfc3339, rfc3339},
     },
 };
@@ -23,7 +24,7 @@ const MOST: u64 = 1000;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct InstanceWish<'a> {
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,64}$", example = "shop")]
     instance_id: Given<'a>,
 }
 
@@ -45,16 +46,16 @@ impl InstanceWish<'_> {
 pub struct TokenWish<'a> {
     /// Such as `contacts:read`, `groups:*`; everything if not given.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<ScopeWord>>, min_items = 1)]
     scopes: Value,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^[1-9][0-9]{0,3}[dhms]$", example = "30d")]
     expires_in: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<NameText>)]
     label: Given<'a>,
 }
 
@@ -90,10 +91,16 @@ impl TokenWish<'_> {
     }
 }
 
+/// A scope, a family of them, or everything.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^((contacts|groups):(read|write|delete|\\*)|(sources|statuses):(read|write|\\*)|account:read|instance:admin|\\*)$")]
+#[expect(dead_code, reason = "describes an entry of `scopes`")]
+pub struct ScopeWord(String);
+
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct BackupWish<'a> {
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     folder: Given<'a>,
 }
 
