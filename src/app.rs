@@ -51,6 +51,7 @@ impl App {
             limits: Limits {
                 body: config.http.body_limit,
                 body_timeout: config.http.body_timeout,
+                requests_per_minute: config.limits.requests_per_minute,
                 bulk_body: config.limits.bulk_body,
                 bulk_rows: config.limits.bulk_rows,
             },

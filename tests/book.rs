@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use tempfile::TempDir;
 use wabook::{
-    book::{self, Book, Direction, Head, PageQuery, Sort, Touched, Write},
+    book::{self, Book, Direction, Filter, FilterField, Head, PageQuery, Sort, Test, Touched, Value, Write},
     domain::{
         CardPatch, ChatId, Contact, ContactId, Error, Field, Moment, NamePart, Revision, Seen, Source, Stamp, Who,
     },
@@ -230,6 +230,54 @@ fn lists_come_in_every_order_and_page_the_same_both_ways(
         assert_eq!(by_cursor, expected, "cursor, {limit} a page");
         assert_eq!(by_number, expected, "offset, {limit} a page");
     }
+}
+
+#[test]
+fn filters_and_sorts_by_parts_of_a_name() {
+    let mut shelf = Shelf::new();
+    let of = |who: &str, first: &str, last: &str, groups: &[i64], second: i64| {
+        let mut contact = contact(who, first);
+        contact.names.saved.last = name(last);
+        contact.card.groups = (!groups.is_empty()).then(|| groups.to_vec());
+        contact.created_at = Moment::from_millis(1_767_323_045_000 + second * 1000 + 999);
+        contact
+    };
+    shelf.insert(vec![
+        of("111", "bob", "Young", &[1], 0),
+        of("222", "Ann", "Zed", &[1, 2], 1),
+        of("333", "Bob", "Abe", &[2], 2),
+        of("444", "", "Nobody", &[], 3),
+    ]);
+    let sorted = |sorts: &[(Sort, Direction)]| {
+        shelf.shown(&PageQuery { sort: sorts.to_vec(), limit: 9, ..PageQuery::default() })
+    };
+    let (up, down) = (Direction::Ascending, Direction::Descending);
+    assert_eq!(sorted(&[(Sort::FirstName, up)]), ["Nobody", "Ann Zed", "bob Young", "Bob Abe"]);
+    assert_eq!(
+        sorted(&[(Sort::FirstName, down), (Sort::LastName, up)]),
+        ["Bob Abe", "bob Young", "Ann Zed", "Nobody"],
+        "the second sort settles what the first leaves open"
+    );
+    let number = Value::Number;
+    let second = |second: i64| number(1_767_323_045 + second);
+    for (field, test, expected) in [
+        (FilterField::GroupId, Test::Equals(number(1)), &["bob Young", "Ann Zed"][..]),
+        (FilterField::GroupId, Test::OneOf(vec![number(1), number(2)]), &["bob Young", "Ann Zed", "Bob Abe"]),
+        (FilterField::GroupId, Test::Differs(number(1)), &["Bob Abe", "Nobody"]),
+        (FilterField::GroupId, Test::NoneOf(vec![number(1), number(2)]), &["Nobody"]),
+        (FilterField::GroupId, Test::Empty(true), &["Nobody"]),
+        (FilterField::CreatedSecond, Test::Equals(second(1)), &["Ann Zed"]),
+        (FilterField::CreatedSecond, Test::AtMost(second(1)), &["bob Young", "Ann Zed"]),
+        (FilterField::CreatedSecond, Test::MoreThan(second(1)), &["Bob Abe", "Nobody"]),
+        (FilterField::CreatedSecond, Test::Between(second(1), second(2)), &["Ann Zed", "Bob Abe"]),
+        (FilterField::CreatedSecond, Test::Contains("2026-01-02 03:04:06".into()), &["Ann Zed"]),
+    ] {
+        let filters = vec![Filter { field, test: test.clone() }];
+        let query = PageQuery { filters, limit: 9, ..PageQuery::default() };
+        assert_eq!(shelf.shown(&query), expected, "{test:?}");
+        assert_eq!(shelf.book.reader().unwrap().page(&query).unwrap().total, expected.len() as u64, "{test:?}");
+    }
+    shelf.assert_sound();
 }
 
 #[test]

@@ -11,10 +11,12 @@ pub enum FilterField {
     StatusId,
     AssignedId,
     CreatedAt,
+    /// `CreatedAt` in whole seconds, as most dialects show it; as text, `2026-01-02 03:04:05`.
+    CreatedSecond,
     UpdatedAt,
     Blocked,
     Email,
-    /// Membership in one group; only `Test::Equals` means something.
+    /// Membership: in this group or in one of these, or not; or in none at all.
     GroupId,
     /// One tag, exactly.
     Tag,
@@ -49,6 +51,18 @@ pub struct Filter {
     pub test: Test,
 }
 
+impl Test {
+    fn membership(&self) -> Option<(&'static str, &[Value])> {
+        match self {
+            Self::Equals(value) => Some(("IN", std::slice::from_ref(value))),
+            Self::OneOf(values) => Some(("IN", values)),
+            Self::Differs(value) => Some(("NOT IN", std::slice::from_ref(value))),
+            Self::NoneOf(values) => Some(("NOT IN", values)),
+            _ => None,
+        }
+    }
+}
+
 impl FilterField {
     fn column(self) -> &'static str {
         match self {
@@ -57,6 +71,7 @@ impl FilterField {
             Self::StatusId => "c.status_id",
             Self::AssignedId => "c.assigned_id",
             Self::CreatedAt => "c.created_at",
+            Self::CreatedSecond => "c.created_at / 1000",
             Self::UpdatedAt => "c.updated_at",
             Self::Blocked => "c.blocked",
             Self::Email => "c.email_key",
@@ -69,15 +84,18 @@ impl FilterField {
 impl Filter {
     pub(super) fn write(&self, conditions: &mut Vec<String>, params: &mut Vec<Sql>) {
         let column = self.field.column();
+        if let (FilterField::GroupId, Some((relation, groups))) = (self.field, self.test.membership()) {
+            let places = places(groups.len());
+            conditions
+                .push(format!("c.id {relation} (SELECT contact_id FROM membership WHERE group_id IN ({places}))"));
+            params.extend(groups.iter().map(sql));
+            return;
+        }
         let mut compared = |operator: &str, value: &Value| {
             conditions.push(format!("{column} {operator} ?"));
             params.push(sql(value));
         };
         match (&self.test, self.field) {
-            (Test::Equals(value), FilterField::GroupId) => {
-                conditions.push("c.id IN (SELECT contact_id FROM membership WHERE group_id = ?)".to_owned());
-                params.push(sql(value));
-            }
             (Test::Equals(value), FilterField::Tag) => {
                 conditions.push("EXISTS (SELECT 1 FROM json_each(c.tags) WHERE value = ?)".to_owned());
                 params.push(sql(value));
@@ -88,6 +106,10 @@ impl Filter {
             (Test::AtMost(value), _) => compared("<=", value),
             (Test::MoreThan(value), _) => compared(">", value),
             (Test::LessThan(value), _) => compared("<", value),
+            (Test::Contains(text), FilterField::CreatedSecond) => {
+                conditions.push("instr(datetime(c.created_at / 1000, 'unixepoch'), ?) > 0".to_owned());
+                params.push(Sql::Text(text.clone()));
+            }
             (Test::Contains(text), _) => {
                 conditions.push(format!("instr(lower({column}), ?) > 0"));
                 params.push(Sql::Text(fold(text)));

@@ -63,6 +63,7 @@ pub enum Sort {
     ChatId,
     /// The shown name, folded.
     Name,
+    FirstName,
     LastName,
     /// The order of creation, which is the order of contact ids.
     Created,
@@ -137,6 +138,7 @@ impl Sort {
         match self {
             Self::ChatId => "i.chat_id",
             Self::Name => "c.sort_key",
+            Self::FirstName => "coalesce(c.first, '') COLLATE NOCASE",
             Self::LastName => "coalesce(c.last, '') COLLATE NOCASE",
             Self::Created => "c.id",
             Self::Updated => "c.revision",

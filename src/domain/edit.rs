@@ -120,6 +120,8 @@ pub enum Act {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     Absent,
+    /// Only a new contact is saved; one that is there is left as it is, which is no error.
+    AbsentOrLeft,
     Present,
     At(Revision),
 }
@@ -208,6 +210,9 @@ pub struct Verdict {
 pub fn decide(present: Option<&Contact>, edit: &Edit) -> Result<Verdict> {
     match (edit.require.contact, present) {
         (Some(Precondition::Absent), Some(contact)) => return Err(Error::Stale { now: Some(contact.revision) }),
+        (Some(Precondition::AbsentOrLeft), Some(contact)) => {
+            return Ok(Verdict { change: Change::Unchanged, contact: contact.clone() });
+        }
         (Some(Precondition::Present), None) => return Err(Error::NoContact),
         (Some(Precondition::At(_)), None) => return Err(Error::Stale { now: None }),
         (Some(Precondition::At(revision)), Some(contact)) if revision != contact.revision => {
@@ -330,6 +335,10 @@ mod tests {
         absent.require.contact = Some(Precondition::Absent);
         assert!(decide(None, &absent).is_ok());
         assert!(matches!(decide(Some(&bob), &absent), Err(Error::Stale { now: Some(r) }) if r.number() == 7));
+        absent.require.contact = Some(Precondition::AbsentOrLeft);
+        assert_eq!(decide(None, &absent).unwrap().change, Change::Created);
+        let left = decide(Some(&bob), &absent).unwrap();
+        assert_eq!((left.change, left.contact), (Change::Unchanged, bob.clone()));
         let mut at = edit(whole("Rob"), 2);
         at.require.contact = Some(Precondition::At(Revision::new(7)));
         assert!(decide(Some(&bob), &at).is_ok());

@@ -39,6 +39,8 @@ pub struct Door {
 pub struct Limits {
     pub body: usize,
     pub body_timeout: Duration,
+    /// For each token; 0 = off. Told, not kept, here.
+    pub requests_per_minute: u32,
     /// The largest body, and the most rows in it, where many contacts come at once.
     pub bulk_body: usize,
     pub bulk_rows: usize,
@@ -57,11 +59,12 @@ pub struct Mounts {
 type Room = fn(&mut web::ServiceConfig, &Mounts);
 
 /// Longer prefixes before those that they begin with: the first room that matches answers.
-const ROOMS: [Room; 7] = [
+const ROOMS: [Room; 8] = [
     health::mount,
     openapi::mount,
     v1::mount,
     |config, mounts| dialects::wawp::mount(config, &mounts.wawp),
+    |config, mounts| dialects::wacr::mount(config, &mounts.wacr),
     |config, mounts| dialects::hypersender::mount(config, &mounts.hypersender),
     |config, mounts| dialects::superwaba::mount(config, &mounts.superwaba),
     // Last: `/api` begins the prefixes of others.

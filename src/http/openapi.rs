@@ -59,6 +59,7 @@ pub fn document(mounts: &Mounts) -> Document {
         (Some(String::new()), health::Description::openapi()),
         (Some("/v1".to_owned()), v1::describe()),
         (first(&mounts.wawp), dialects::wawp::Description::openapi()),
+        (first(&mounts.wacr), dialects::wacr::Description::openapi()),
         (first(&mounts.hypersender), dialects::hypersender::Description::openapi()),
         (first(&mounts.waha), dialects::waha::Description::openapi()),
         (first(&mounts.superwaba), dialects::superwaba::Description::openapi()),

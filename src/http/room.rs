@@ -264,6 +264,12 @@ impl Heard {
         Params::parse(self.request.query_string())
     }
 
+    /// The URL asked for, without its query, as the client knows this server.
+    pub fn url(&self) -> String {
+        let connection = self.request.connection_info();
+        format!("{}://{}{}", connection.scheme(), connection.host(), self.request.path())
+    }
+
     /// A segment of the path, decoded.
     pub fn segment(&self, name: &str) -> Cow<'_, str> {
         let segment = self.request.match_info().query(name);

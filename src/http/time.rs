@@ -16,6 +16,12 @@ pub fn rfc3339(at: Moment) -> String {
     format!("{at:.3}")
 }
 
+/// To the second, with an offset instead of the `Z`, as PHP's ATOM has it.
+pub fn rfc3339_seconds(at: Moment) -> String {
+    let at = Timestamp::from_millisecond(at.millis()).unwrap_or(Timestamp::MAX);
+    at.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
+}
+
 pub fn parse_rfc3339(text: &str, field: &'static str) -> Result<Moment, Invalid> {
     let at: Timestamp = text.parse().map_err(|_| Invalid::new(field, "must be a time such as 2027-01-31T12:00:00Z"))?;
     Ok(Moment::from_millis(at.as_millisecond()))
@@ -38,6 +44,7 @@ mod tests {
     fn times_print_with_milliseconds_and_parse_back() {
         let at = Moment::from_millis(1_767_323_045_000);
         assert_eq!(rfc3339(at), "2026-01-02T03:04:05.000Z");
+        assert_eq!(rfc3339_seconds(at), "2026-01-02T03:04:05+00:00");
         assert_eq!(parse_rfc3339(&rfc3339(at), "t").unwrap(), at);
         assert_eq!(parse_rfc3339("2026-01-02T04:04:05+01:00", "t").unwrap(), at);
         assert!(parse_rfc3339("tomorrow", "t").is_err());

@@ -9,8 +9,8 @@ use std::{
 use crate::{
     book::{Book, Done, Head, Touched, Write},
     domain::{
-        Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Outcome, Patch, Register,
-        RegisterEdit, Result, Verdict, Who, decide, fold,
+        Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Outcome, Patch,
+        Precondition, Register, RegisterEdit, Result, Verdict, Who, decide, fold,
     },
 };
 
@@ -197,7 +197,10 @@ impl<'book> Batch<'book> {
             return Ok(outcome);
         }
         let present = self.slots[place].contact.as_ref();
-        if let Act::Save(patch) = &edit.act {
+        let is_left = present.is_some() && edit.require.contact == Some(Precondition::AbsentOrLeft);
+        if let Act::Save(patch) = &edit.act
+            && !is_left
+        {
             self.check(edit, patch, present.map(|contact| contact.id))?;
         }
         let present = self.slots[place].contact.as_ref();
@@ -374,9 +377,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::{
-        CardPatch, Moment, NamePart, Precondition, RegisterAct, Require, Revision, SavedPatch, Source,
-    };
+    use crate::domain::{CardPatch, Moment, NamePart, RegisterAct, Require, Revision, SavedPatch, Source};
 
     fn desk() -> (TempDir, Desk) {
         let folder = TempDir::new().unwrap();
@@ -541,6 +542,27 @@ mod tests {
         assert_eq!(work(&mut desk, vec![mailed("333", "ROB@example.com")])[0].0, "duplicate");
         let outcomes = work(&mut desk, vec![edit("111", Act::Delete), mailed("333", "ROB@example.com")]);
         assert_eq!(outcomes[1].0, "created");
+        assert_sound(&folder);
+    }
+
+    #[test]
+    fn who_is_there_is_left_alone_whatever_else_is_wrong_with_the_edit() {
+        let (folder, mut desk) = desk();
+        work(&mut desk, vec![mailed("111", "bob@example.com"), named("222", "Eve")]);
+        let left = |mut edit: Edit| {
+            edit.require.contact = Some(Precondition::AbsentOrLeft);
+            edit
+        };
+        let edits = vec![
+            left(named("111", "Rob")),
+            left(mailed("222", "bob@example.com")),
+            left(named("333", "Dan")),
+            left(named("333", "Dan again")),
+        ];
+        let settled = &desk.work(&mut [Bundle { edits, whole: true }]).unwrap()[0];
+        assert!(settled.stored);
+        assert_eq!(told(settled), [("unchanged", 1), ("unchanged", 2), ("created", 3), ("unchanged", 3)]);
+        assert_eq!(work(&mut desk, vec![left(mailed("444", "bob@example.com"))])[0].0, "duplicate");
         assert_sound(&folder);
     }
 

@@ -97,6 +97,23 @@ const FACES: &[Face] = &[
         )),
         delete: None,
     },
+    Face {
+        name: "wacr",
+        save: (
+            "POST",
+            "/api/v2/contacts",
+            r#"{"firstname": "{first}", "lastname": "{last}", "phone": "+{digits}", "type": "lead", "source_id": 1,
+                "status_id": 1}"#,
+        ),
+        name_at: ("/contacts/{number}", &["/data/firstname", "/data/lastname"]),
+        email: Some((
+            ("PATCH", "/contacts/{number}", r#"{"email": "{email}"}"#),
+            ("/api/v2/contacts/{number}", &["/data/email"]),
+        )),
+        tags: None,
+        block: None,
+        delete: Some(("DELETE", "/api/v2/contacts/{number}", "")),
+    },
 ];
 
 const PEOPLE: [(&str, &str); 5] =

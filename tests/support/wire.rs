@@ -61,7 +61,7 @@ impl Wire {
     }
 
     fn read(&mut self, is_head: bool) -> io::Result<Answer> {
-        if self.stream.fill_buf()?.is_empty() {
+        if self.is_at_its_end()? {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, UNANSWERED));
         }
         let broken = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
@@ -84,6 +84,16 @@ impl Wire {
             self.stream.read_exact(&mut answer.body).map_err(|_| broken("the body broke off"))?;
         }
         Ok(answer)
+    }
+
+    /// Waits for the next byte, or the end. A signal to this process is neither.
+    fn is_at_its_end(&mut self) -> io::Result<bool> {
+        loop {
+            match self.stream.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                filled => return filled.map(<[u8]>::is_empty),
+            }
+        }
     }
 
     fn line(&mut self) -> io::Result<String> {

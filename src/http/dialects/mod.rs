@@ -2,5 +2,6 @@
 
 pub mod hypersender;
 pub mod superwaba;
+pub mod wacr;
 pub mod waha;
 pub mod wawp;
