@@ -10,6 +10,7 @@ use std::{
 use actix_web::{App as Actix, HttpServer, dev::Server, web};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use socket2::{Domain, Socket, Type};
 use tokio::runtime::Handle;
 use tracing_actix_web::TracingLogger;
 
@@ -19,6 +20,8 @@ use crate::{
     http::{self, Door, Limits, Mounts, RequestSpan},
 };
 
+/// Connections that wait to be taken; the system may allow fewer.
+const BACKLOG: i32 = 4096;
 /// Files for the listener, connections and the gateway's own store; the rest of the limit is for books.
 const FILES_KEPT_BACK: u64 = 1024;
 /// An open book: three files of its writer, two each of its readers, and some air for those that are just closing.
@@ -34,9 +37,18 @@ pub struct App {
 impl App {
     /// Must be called within a tokio runtime, whose blocking pool will read and write the books.
     pub fn build(config: &Config) -> anyhow::Result<Self> {
+        Self::build_with(config, |_| {})
+    }
+
+    /// With more services in front of the rooms, on the same server and behind the same middleware: for whoever wants to
+    /// compare.
+    pub fn build_with(
+        config: &Config,
+        more: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let runtime = Handle::current();
-        let listener = TcpListener::bind(config.http.listen)
-            .with_context(|| format!("{} cannot be listened on", config.http.listen))?;
+        let listener =
+            listen(config.http.listen).with_context(|| format!("{} cannot be listened on", config.http.listen))?;
         let address = listener.local_addr()?;
         let gateway = Gateway::open(settings(config), runtime)?;
         gateway.folder().leave_note(&RunNote {
@@ -65,6 +77,7 @@ impl App {
                 .wrap(http::headers())
                 .wrap_fn(http::observe)
                 .wrap(TracingLogger::<RequestSpan>::new())
+                .configure(more.clone())
                 .configure(|config| http::mount(config, &mounts))
         })
         .workers(config.workers())
@@ -128,6 +141,15 @@ fn settings(config: &Config) -> Settings {
         long_reads: sessions.long_reads,
         requests_per_minute: config.limits.requests_per_minute,
     }
+}
+
+/// As the standard library does it, but with room for more than 128 connections that arrive at once.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// The soft limit on open files is raised to the hard one first.

@@ -1,6 +1,6 @@
 //! Conformance at the book's floor: whatever stores an address book must pass this, through its public verbs alone.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -36,14 +36,14 @@ impl Shelf {
                 head.revision = head.revision.next();
                 (contact.id, contact.revision) = (head.last_id, head.revision);
                 contact.uuid = uuid::Uuid::now_v7();
-                Write::Insert { contact, source: SOURCE }
+                Write::Insert { contact: Arc::new(contact), source: SOURCE }
             })
             .collect();
         self.book.write(&writes, head).unwrap();
         writes
             .into_iter()
             .map(|write| match write {
-                Write::Insert { contact, .. } => contact,
+                Write::Insert { contact, .. } => Contact::clone(&contact),
                 _ => unreachable!(),
             })
             .collect()
@@ -53,14 +53,14 @@ impl Shelf {
         let head = Head { revision: self.book.head().revision.next(), ..self.book.head() };
         contact.revision = head.revision;
         self.book
-            .write(&[Write::Update { contact: contact.clone(), source: SOURCE, touched: Touched::ALL }], head)
+            .write(&[Write::Update { contact: Arc::new(contact.clone()), source: SOURCE, touched: Touched::ALL }], head)
             .unwrap();
         contact
     }
 
     fn bury(&mut self, contact: Contact) {
         let head = Head { revision: self.book.head().revision.next(), ..self.book.head() };
-        let bury = Write::Bury { contact, revision: head.revision, at: Moment::from_millis(9) };
+        let bury = Write::Bury { contact: Arc::new(contact), revision: head.revision, at: Moment::from_millis(9) };
         self.book.write(&[bury], head).unwrap();
     }
 
@@ -176,8 +176,8 @@ fn a_write_is_whole_or_not_at_all() {
     fine.revision = before.revision.next();
     let head = Head { revision: before.revision.next().next(), ..before };
     let writes = [
-        Write::Update { contact: fine, source: SOURCE, touched: Touched::ALL },
-        Write::Insert { contact: clash, source: SOURCE },
+        Write::Update { contact: Arc::new(fine), source: SOURCE, touched: Touched::ALL },
+        Write::Insert { contact: Arc::new(clash), source: SOURCE },
     ];
     assert!(shelf.book.write(&writes, head).is_err());
     assert_eq!(shelf.book.head(), before);

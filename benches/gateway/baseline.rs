@@ -13,22 +13,12 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{
-    App, HttpResponse, HttpServer,
-    error::ErrorBadRequest,
-    middleware::{Condition, Next, from_fn},
-    web,
-};
+use actix_web::{App, HttpResponse, HttpServer, error::ErrorBadRequest, web};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use serde::Deserialize;
-use tracing_actix_web::TracingLogger;
-use wabook::{
-    config::Config,
-    http::{RequestSpan, headers, observe},
-};
+use wabook::config::Config;
 
-/// The path of the rows that write, so that routing and the log have the same to do.
-pub const PATH: &str = "/v2/contacts/update";
+pub const PATH: &str = "/no-op";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,16 +45,15 @@ async fn no_op(body: web::Bytes) -> actix_web::Result<HttpResponse> {
     Ok(HttpResponse::Ok().content_type("application/json").body(r#"{"ok": true}"#))
 }
 
-/// The same workers, settings and, if wished, middleware as the gateway; without it there is neither a log line nor a
-/// metric nor a header of ours. Must be called within a tokio runtime and serves as long as that lives.
-pub fn start_no_op(config: &Config, has_middleware: bool) -> anyhow::Result<SocketAddr> {
-    let factory = move || {
-        App::new()
-            .wrap(Condition::new(has_middleware, from_fn(|request, next: Next<_>| observe(request, &next))))
-            .wrap(Condition::new(has_middleware, headers()))
-            .wrap(Condition::new(has_middleware, TracingLogger::<RequestSpan>::new()))
-            .service(web::resource(PATH).route(web::post().to(no_op)))
-    };
+/// On the gateway itself, behind its middleware, before its rooms.
+pub fn mount(services: &mut web::ServiceConfig) {
+    services.route(PATH, web::post().to(no_op));
+}
+
+/// A server with the same workers and settings and nothing else: no log line, no metric, no header of ours. Must be called
+/// within a tokio runtime and serves as long as that lives.
+pub fn start_bare(config: &Config) -> anyhow::Result<SocketAddr> {
+    let factory = || App::new().configure(mount);
     let listener = TcpListener::bind(config.http.listen)?;
     let address = listener.local_addr()?;
     let server = HttpServer::new(factory)

@@ -20,13 +20,18 @@ pub struct Form {
 }
 
 impl Form {
-    pub fn get(target: &str) -> Self {
-        Self::new(format!("GET {target} HTTP/1.1\r\nhost: bench\r\n\r\n"))
+    pub fn get(target: &str, headers: &str) -> Self {
+        Self::new(format!("GET {target} HTTP/1.1\r\nhost: bench\r\n{headers}\r\n"))
     }
 
     pub fn post(target: &str, body: &str) -> Self {
+        Self::send("POST", target, "", body)
+    }
+
+    /// `headers`: whole lines.
+    pub fn send(method: &str, target: &str, headers: &str, body: &str) -> Self {
         let length = body.len();
-        let head = format!("POST {target} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n");
+        let head = format!("{method} {target} HTTP/1.1\r\nhost: bench\r\n{headers}content-type: application/json\r\n");
         Self::new(format!("{head}content-length: {length}\r\n\r\n{body}"))
     }
 

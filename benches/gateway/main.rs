@@ -2,6 +2,7 @@
 //! file is the list of rows. A benchmark, never a test: it asserts no time, and only fails when an answer was not 200.
 
 mod baseline;
+mod bulk;
 mod load;
 mod report;
 mod stage;
@@ -12,7 +13,7 @@ use clap::Parser;
 
 use load::{Form, Load, Measured, Questions};
 use report::{Heading, Line};
-use stage::{Key, PHONES, Stage};
+use stage::{Key, PHONES, Stage, UUIDS};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -52,13 +53,13 @@ struct Row {
 
 const NO_OP: Row = Row {
     name: "no-op JSON POST",
-    server: |stage| stage.no_op,
-    questions: |stage| upserts(std::slice::from_ref(&stage.small), 1000),
+    server: |stage| stage.gateway,
+    questions: |stage| upserts(baseline::PATH, std::slice::from_ref(&stage.small), 1000),
     connections: &[64, 256],
     target: None,
 };
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 13] = [
     Row {
         name: "generator ceiling (fixed responder)",
         server: |stage| stage.responder,
@@ -76,14 +77,14 @@ const ROWS: [Row; 5] = [
     Row {
         name: "durable upsert, 1 instance",
         server: |stage| stage.gateway,
-        questions: |stage| upserts(std::slice::from_ref(&stage.small), 1000),
+        questions: |stage| upserts(WAWP, std::slice::from_ref(&stage.small), 1000),
         connections: &[64, 256],
         target: Some(0.40),
     },
     Row {
         name: "durable upsert, 1,000 instances",
         server: |stage| stage.gateway,
-        questions: |stage| upserts(&stage.spread, 10),
+        questions: |stage| upserts(WAWP, &stage.spread, 10),
         connections: &[64, 256],
         target: None,
     },
@@ -94,22 +95,121 @@ const ROWS: [Row; 5] = [
         connections: &[64],
         target: Some(0.60),
     },
+    Row {
+        name: "rename, large book: Wawp",
+        server: |stage| stage.gateway,
+        questions: |stage| {
+            let target = format!("/v2/contacts/{PHONES}#########@c.us");
+            renames(stage, "PUT", &target, r#"{"firstName": "Bob", "lastName": "Smith ################"}"#)
+        },
+        connections: &[64],
+        target: None,
+    },
+    Row {
+        name: "rename, large book: Hypersender",
+        server: |stage| stage.gateway,
+        questions: |stage| {
+            let body = format!(
+                r#"{{"chat_id": "{PHONES}#########", "first_name": "Bob", "last_name": "Smith ################"}}"#
+            );
+            renames(stage, "POST", "/api/whatsapp/v2/{i}/contacts/upsert", &body)
+        },
+        connections: &[64],
+        target: None,
+    },
+    Row {
+        name: "rename, large book: SuperWABA",
+        server: |stage| stage.gateway,
+        questions: |stage| {
+            let target = format!("/api/whatsapp/contacts/contact_{UUIDS}############");
+            renames(stage, "PATCH", &target, r#"{"name": "Bob Smith ################"}"#)
+        },
+        connections: &[64],
+        target: None,
+    },
+    Row {
+        name: "rename, large book: WA.cr",
+        server: |stage| stage.gateway,
+        questions: |stage| {
+            renames(stage, "PATCH", "/api/v2/contacts/1#########", r#"{"lastname": "Smith ################"}"#)
+        },
+        connections: &[64],
+        target: None,
+    },
+    Row {
+        name: "rename, large book: WAHA",
+        server: |stage| stage.gateway,
+        questions: |stage| {
+            let target = format!("/api/{{i}}/contacts/{PHONES}#########@c.us");
+            renames(stage, "PUT", &target, r#"{"firstName": "Bob", "lastName": "Smith ################"}"#)
+        },
+        connections: &[64],
+        target: None,
+    },
+    Row {
+        name: "rename, large book: v1",
+        server: |stage| stage.gateway,
+        questions: |stage| {
+            let target = format!("/v1/instances/{{i}}/contacts/{PHONES}#########");
+            renames(stage, "PATCH", &target, r#"{"first_name": "Bob", "last_name": "Smith ################"}"#)
+        },
+        connections: &[64],
+        target: None,
+    },
+    Row {
+        name: "list 15, two filters, include: WA.cr",
+        server: |stage| stage.gateway,
+        questions: |stage| list(stage, "/api/v2/contacts?filter[type]=lead&filter[source_id]=1&include=groups&page=1"),
+        connections: FEW,
+        target: None,
+    },
+    Row {
+        name: "list 20, search: SuperWABA",
+        server: |stage| stage.gateway,
+        questions: |stage| list(stage, "/api/whatsapp/contacts?search=first%20#########"),
+        connections: FEW,
+        target: None,
+    },
 ];
 
+/// For heavy reads: as many as a person or two would keep busy.
+const FEW: &[usize] = &[4];
+
+/// Where Wawp's contacts are saved.
+const WAWP: &str = "/v2/contacts/update";
+
 /// Each name differs from the one before, so that every request truly writes.
-fn upserts(keys: &[Key], contacts: u64) -> Questions {
+fn upserts(path: &str, keys: &[Key], contacts: u64) -> Questions {
     let form = |Key { instance, token }: &Key| {
         let body = format!(
             r#"{{"instance_id": "{instance}", "access_token": "{token}", "chatId": "{PHONES}#########@c.us", "firstName": "Bob", "lastName": "Smith ################"}}"#
         );
-        Form::post(baseline::PATH, &body)
+        Form::post(path, &body)
     };
     Questions { forms: keys.iter().map(form).collect(), contacts }
 }
 
 fn point_reads(Key { instance, token }: &Key, contacts: u64) -> Questions {
     let query = format!("instance_id={instance}&access_token={token}&contactId={PHONES}#########@c.us");
-    Questions { forms: vec![Form::get(&format!("/v2/contacts?{query}"))], contacts }
+    Questions { forms: vec![Form::get(&format!("/v2/contacts?{query}"), "")], contacts }
+}
+
+/// The same write to the large book in some tongue: renames a contact that is there. `{i}` in the target is the instance.
+fn renames(stage: &Stage, method: &str, target: &str, body: &str) -> Questions {
+    let Key { instance, .. } = &stage.large;
+    let form = Form::send(method, &target.replace("{i}", instance), &credentials(&stage.large), body);
+    Questions { forms: vec![form], contacts: stage.contacts }
+}
+
+fn list(stage: &Stage, target: &str) -> Questions {
+    Questions { forms: vec![Form::get(target, &credentials(&stage.large))], contacts: stage.contacts }
+}
+
+/// Every tongue finds its own among these.
+fn credentials(Key { instance, token }: &Key) -> String {
+    format!(
+        "authorization: Bearer {token}\r\nx-api-key: {token}\r\nx-org-id: {instance}\r\nx-instance-id: {instance}\r\n"
+    )
 }
 
 /// How often all rows are gone through. The machine is noisy, and a noise shorter than a round hits all rows alike.
@@ -134,22 +234,31 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let mut failures = 0;
     for &connections in crowds {
-        let is_wanted = |row: &&Row| row.name.contains(&options.only) && row.connections.contains(&connections);
+        let is_first = connections == crowds[0];
+        let is_wanted = |row: &&Row| {
+            // Rows with few connections of their own stand in the first table.
+            let belongs = row.connections.contains(&connections) || (is_first && row.connections == FEW);
+            row.name.contains(&options.only) && belongs
+        };
         // What everything is compared with stands on both sides of it.
         let rows: Vec<&Row> = [&NO_OP].into_iter().chain(ROWS.iter().filter(is_wanted)).chain([&NO_OP]).collect();
         let mut measured: Vec<Vec<Measured>> = rows.iter().map(|_| Vec::new()).collect();
         for _ in 0..ROUNDS {
             for (row, rounds) in rows.iter().zip(&mut measured) {
-                rounds.push(measure(row, connections)?);
+                rounds.push(measure(row, if row.connections == FEW { FEW[0] } else { connections })?);
             }
         }
         let (before, after) = (&measured[0], &measured[rows.len() - 1]);
         let no_op: Vec<f64> =
             before.iter().zip(after).map(|(before, after)| (before.per_second() + after.per_second()) / 2.0).collect();
         for (row, rounds) in rows.iter().zip(&measured) {
+            let connections = if row.connections == FEW { FEW[0] } else { connections };
             report::line(&Line { name: row.name, connections, rounds, no_op: &no_op, target: row.target });
             failures += rounds.iter().map(|round| round.failures).sum::<u64>();
         }
+    }
+    if "bulk".contains(&options.only) || options.only.is_empty() {
+        bulk::compare(&stage)?;
     }
     report::legend();
     stage.tear_down()?;

@@ -6,6 +6,7 @@ use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -17,7 +18,7 @@ use wabook::{
     app::App,
     book::{Book, Head, Write},
     config::{Config, Flags},
-    domain::{ChatId, Contact, ContactId, Moment, NamePart, Source},
+    domain::{ChatId, Contact, ContactId, Kind, Moment, NamePart, Source},
     gateway::{NewToken, Office, Scopes},
 };
 
@@ -25,6 +26,10 @@ use crate::baseline::{self, Responder};
 
 /// The phone number of contact `n` is this and `n`, nine digits wide.
 pub const PHONES: &str = "4915";
+
+/// Its number in the book is this and `n`, its UUID this and `n`, twelve digits wide: so a request can be made of `n`.
+const FIRST_ID: i64 = 1_000_000_000;
+pub const UUIDS: &str = "00000000-0000-7000-8000-";
 
 /// The instance with a large book, and how many share the spread load.
 const LARGE: &str = "large";
@@ -39,7 +44,6 @@ pub struct Key {
 
 pub struct Stage {
     pub gateway: SocketAddr,
-    pub no_op: SocketAddr,
     pub bare: SocketAddr,
     pub responder: SocketAddr,
     /// An instance that begins empty.
@@ -75,19 +79,17 @@ impl Stage {
             .build()?;
         let fixed = Responder::start(&config)?;
         let (shutdown, stop) = oneshot::channel();
-        let (gateway, mut keys, no_op, bare, running) = runtime.block_on(async {
-            let app = App::build(&config)?;
+        let (gateway, mut keys, bare, running) = runtime.block_on(async {
+            let app = App::build_with(&config, baseline::mount)?;
             let keys = admit(&app).await?;
             let address = app.address();
             let running = tokio::spawn(app.run(async { drop(stop.await) }));
-            let [no_op, bare] = [true, false].map(|has_middleware| baseline::start_no_op(&config, has_middleware));
-            anyhow::Ok((address, keys, no_op?, bare?, running))
+            anyhow::Ok((address, keys, baseline::start_bare(&config)?, running))
         })?;
         let mut take = |name: &str| keys.remove(name).context("every instance was made");
         let (small, large) = (take(SMALL)?, take(LARGE)?);
         Ok(Self {
             gateway,
-            no_op,
             bare,
             responder: fixed.address,
             small,
@@ -159,10 +161,13 @@ fn write_book(folder: &Path, contacts: u64) -> anyhow::Result<()> {
 fn insert(number: u64, head: &mut Head) -> anyhow::Result<Write> {
     let phone = ChatId::phone(&format!("{PHONES}{number:09}")).map_err(wabook::domain::Error::from)?;
     head.revision = head.revision.next();
-    head.last_id = ContactId(head.last_id.0 + 1);
+    head.last_id = ContactId(FIRST_ID + i64::try_from(number)?);
     let mut contact = Contact::unknown(phone, Moment::from_millis(1_700_000_000_000));
-    (contact.id, contact.uuid, contact.revision) = (head.last_id, uuid::Uuid::now_v7(), head.revision);
+    (contact.id, contact.uuid, contact.revision) =
+        (head.last_id, format!("{UUIDS}{number:012}").parse()?, head.revision);
+    (contact.card.source_id, contact.card.status_id) = (Some(1), Some(1));
+    contact.card.kind = Some(if number.is_multiple_of(2) { Kind::Lead } else { Kind::Customer });
     contact.names.saved.first = Some(NamePart::trusted(format!("First {number}")));
     contact.names.saved.last = Some(NamePart::trusted("Last"));
-    Ok(Write::Insert { contact, source: Source::known("bench") })
+    Ok(Write::Insert { contact: Arc::new(contact), source: Source::known("bench") })
 }

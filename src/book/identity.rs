@@ -1,6 +1,6 @@
 //! Which chat ids lead to which contact, and the mappings between LIDs and phones that follow from it.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::{
     book::{Reader, fault},
@@ -13,19 +13,17 @@ const LEARN: &str = "
     ON CONFLICT (chat_id) DO UPDATE SET contact_id = excluded.contact_id, shown = excluded.shown
         WHERE contact_id <> excluded.contact_id OR shown <> excluded.shown";
 
-pub(super) fn learn(connection: &Connection, contact: &Contact, source: &Source) -> Result<()> {
-    let mut statement = connection.prepare_cached(LEARN).map_err(fault::meaning)?;
+/// The statement with which chat ids are learned; looked up once for many contacts.
+pub(super) fn learner(connection: &Connection) -> Result<CachedStatement<'_>> {
+    connection.prepare_cached(LEARN).map_err(fault::meaning)
+}
+
+pub(super) fn learn(learner: &mut CachedStatement<'_>, contact: &Contact, source: &Source) -> Result<()> {
     for (place, id) in contact.chat_ids().enumerate() {
         let kind = if id.is_phone() { "phone" } else { "lid" };
-        statement
-            .execute(params![
-                id.to_string(),
-                contact.id.0,
-                kind,
-                place == 0,
-                contact.updated_at.millis(),
-                source.as_str()
-            ])
+        let learned_at = contact.updated_at.millis();
+        learner
+            .execute(params![id.to_string(), contact.id.0, kind, place == 0, learned_at, source.as_str()])
             .map_err(fault::meaning)?;
     }
     Ok(())

@@ -12,7 +12,10 @@ mod register;
 mod rows;
 pub(crate) mod schema;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -43,16 +46,16 @@ pub struct Head {
 #[derive(Debug)]
 pub enum Write {
     Insert {
-        contact: Contact,
+        contact: Arc<Contact>,
         source: Source,
     },
     Update {
-        contact: Contact,
+        contact: Arc<Contact>,
         source: Source,
         touched: Touched,
     },
     Bury {
-        contact: Contact,
+        contact: Arc<Contact>,
         revision: Revision,
         at: Moment,
     },
@@ -108,7 +111,7 @@ impl Book {
 
     /// The contacts who are meant, in the order asked.
     pub fn load(&self, whom: &[Who]) -> Result<Vec<Option<Contact>>> {
-        whom.iter().map(|who| query::get(&self.connection, who)).collect()
+        query::get_many(&self.connection, whom)
     }
 
     /// Who has this e-mail, whatever its case.
@@ -148,18 +151,20 @@ impl Book {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault::meaning)?;
         let mut contacts = self.head.contacts;
+        let mut rows = rows::Writer::new(&transaction);
+        let mut learner = identity::learner(&transaction)?;
         for write in writes {
             match write {
                 Write::Insert { contact, source } => {
-                    rows::insert(&transaction, contact)?;
-                    identity::learn(&transaction, contact, source)?;
+                    rows.insert(contact)?;
+                    identity::learn(&mut learner, contact, source)?;
                     register::enrol(&transaction, contact)?;
                     contacts += 1;
                 }
                 Write::Update { contact, source, touched } => {
-                    rows::update(&transaction, contact)?;
+                    rows.update(contact)?;
                     if touched.chat_ids {
-                        identity::learn(&transaction, contact, source)?;
+                        identity::learn(&mut learner, contact, source)?;
                         identity::forget_others(&transaction, contact)?;
                     }
                     if touched.groups {
@@ -176,6 +181,7 @@ impl Book {
                 }
             }
         }
+        drop((rows, learner));
         let head = Head { contacts, ..head };
         rows::move_head(&transaction, &head)?;
         transaction.commit().map_err(fault::at_commit)?;

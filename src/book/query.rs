@@ -52,6 +52,25 @@ pub(super) fn get(connection: &Connection, who: &Who) -> Result<Option<Contact>>
     }
 }
 
+/// As `get`, for many: the statement for chat ids is looked up once.
+pub(super) fn get_many(connection: &Connection, whom: &[Who]) -> Result<Vec<Option<Contact>>> {
+    let mut by_chat_id = None;
+    let mut found = Vec::with_capacity(whom.len());
+    for who in whom {
+        found.push(match who {
+            Who::Chat(id) => {
+                let statement = match &mut by_chat_id {
+                    Some(statement) => statement,
+                    None => by_chat_id.insert(connection.prepare_cached(BY_CHAT_ID).map_err(fault::meaning)?),
+                };
+                statement.query_row([id.to_string()], rows::contact).optional().map_err(fault::meaning)?
+            }
+            other => get(connection, other)?,
+        });
+    }
+    Ok(found)
+}
+
 pub(super) fn with_email(connection: &Connection, email: &str) -> Result<Vec<ContactId>> {
     let mut statement = connection.prepare_cached(BY_EMAIL).map_err(fault::meaning)?;
     let ids = statement.query_map([fold(email)], |row| row.get(0).map(ContactId)).map_err(fault::meaning)?;
@@ -171,6 +190,10 @@ impl Reader {
 
     pub fn get(&self, who: &Who) -> Result<Option<Contact>> {
         get(&self.connection, who)
+    }
+
+    pub fn get_many(&self, whom: &[Who]) -> Result<Vec<Option<Contact>>> {
+        get_many(&self.connection, whom)
     }
 
     pub fn page(&self, query: &PageQuery) -> Result<Page> {

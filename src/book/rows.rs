@@ -46,12 +46,38 @@ const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, li
 const REMOVE: &str = "DELETE FROM contact WHERE id = ?1";
 const MOVE_HEAD: &str = "UPDATE book SET revision = ?1, contacts = ?2, last_id = ?3, pruned = ?4";
 
-pub(super) fn insert(connection: &Connection, contact: &Contact) -> Result<()> {
-    bind(connection.prepare_cached(INSERT).map_err(fault::meaning)?, contact).map_err(fault::meaning)
+/// Writes contacts one after another. The statements are looked up once for all of them: their texts are long.
+pub(super) struct Writer<'c> {
+    connection: &'c Connection,
+    insert: Option<CachedStatement<'c>>,
+    update: Option<CachedStatement<'c>>,
 }
 
-pub(super) fn update(connection: &Connection, contact: &Contact) -> Result<()> {
-    bind(connection.prepare_cached(UPDATE).map_err(fault::meaning)?, contact).map_err(fault::meaning)
+impl<'c> Writer<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, insert: None, update: None }
+    }
+
+    pub(super) fn insert(&mut self, contact: &Contact) -> Result<()> {
+        write(self.connection, &mut self.insert, INSERT, contact)
+    }
+
+    pub(super) fn update(&mut self, contact: &Contact) -> Result<()> {
+        write(self.connection, &mut self.update, UPDATE, contact)
+    }
+}
+
+fn write<'c>(
+    connection: &'c Connection,
+    kept: &mut Option<CachedStatement<'c>>,
+    sql: &str,
+    contact: &Contact,
+) -> Result<()> {
+    let statement = match kept {
+        Some(statement) => statement,
+        None => kept.insert(connection.prepare_cached(sql).map_err(fault::meaning)?),
+    };
+    bind(statement, contact).map_err(fault::meaning)
 }
 
 /// The row goes with all that is private; the tombstone keeps the ids, so that a feed can tell of it.
@@ -85,12 +111,9 @@ pub(super) fn move_head(connection: &Connection, head: &Head) -> Result<()> {
     Ok(())
 }
 
-fn bind(mut statement: CachedStatement<'_>, contact: &Contact) -> rusqlite::Result<()> {
+fn bind(statement: &mut CachedStatement<'_>, contact: &Contact) -> rusqlite::Result<()> {
     let Contact { names, card, .. } = contact;
-    let part = |name: &Option<NamePart>| name.as_ref().map(|name| name.as_str().to_owned());
-    let seen = |seen: &Option<Seen>| seen.as_ref().map(|seen| seen.name.as_str().to_owned());
     let at = |by: Option<&Stamp>| by.map(|by| by.at.millis());
-    let source = |by: Option<&Stamp>| by.map(|by| by.source.as_str().to_owned());
     let (saved_by, push_by) = (names.saved.by.as_ref(), names.push.as_ref().map(|seen| &seen.by));
     let business_by = names.business.as_ref().map(|seen| &seen.by);
 
@@ -103,16 +126,16 @@ fn bind(mut statement: CachedStatement<'_>, contact: &Contact) -> rusqlite::Resu
     next(&contact.uuid)?;
     next(&contact.phone.as_ref().map(Digits::as_str))?;
     next(&contact.lid.as_ref().map(Digits::as_str))?;
-    next(&part(&names.saved.first))?;
-    next(&part(&names.saved.last))?;
+    next(&names.saved.first.as_ref().map(NamePart::as_str))?;
+    next(&names.saved.last.as_ref().map(NamePart::as_str))?;
     next(&at(saved_by))?;
-    next(&source(saved_by))?;
-    next(&seen(&names.push))?;
+    next(&saved_by.map(Stamp::word))?;
+    next(&names.push.as_ref().map(Seen::text))?;
     next(&at(push_by))?;
-    next(&source(push_by))?;
-    next(&seen(&names.business))?;
+    next(&push_by.map(Stamp::word))?;
+    next(&names.business.as_ref().map(Seen::text))?;
     next(&at(business_by))?;
-    next(&source(business_by))?;
+    next(&business_by.map(Stamp::word))?;
     next(&card.email)?;
     next(&card.company)?;
     next(&card.description)?;

@@ -1,6 +1,8 @@
 //! A wish to change one contact, and what came of it. `decide` is the whole rule, without I/O: the desk calls it with
 //! the contact as it stands and stores the verdict.
 
+use std::sync::Arc;
+
 use crate::domain::{
     CardPatch, Contact, Digits, Error, Moment, NamePart, Result, Revision, Saved, Sighting, Source, Stamp, Who,
 };
@@ -193,7 +195,8 @@ impl Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub change: Change,
-    pub contact: Contact,
+    /// Shared with whatever else still holds this state of the contact.
+    pub contact: Arc<Contact>,
     /// The contact's revision after this edit; for a repeated request, after the first one.
     pub revision: Revision,
     /// This request was known by its idempotency key and not carried out again.

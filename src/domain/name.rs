@@ -82,6 +82,13 @@ pub struct Stamp {
     pub source: Source,
 }
 
+impl Stamp {
+    /// Who it was, as a word.
+    pub fn word(&self) -> &str {
+        self.source.as_str()
+    }
+}
+
 /// The private name. `by` says who last wrote it, also when what was written is "no name".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Saved {
@@ -110,6 +117,12 @@ impl Saved {
 pub struct Seen {
     pub name: NamePart,
     pub by: Stamp,
+}
+
+impl Seen {
+    pub fn text(&self) -> &str {
+        self.name.as_str()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

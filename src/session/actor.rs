@@ -139,8 +139,8 @@ impl Actor {
     /// Point reads until that mailbox is empty; beside the desk.
     fn look_up(&self) {
         while let Some(letters) = self.asks.take() {
-            let (ids, answers): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
-            let found = self.read(move |reader| ids.iter().map(|id| reader.get(id)).collect::<Result<Vec<_>>>());
+            let (whom, answers): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
+            let found = self.read(|reader| reader.get_many(&whom));
             match found {
                 Ok(found) => {
                     for (answer, contact) in answers.into_iter().zip(found) {

@@ -1,10 +1,9 @@
 //! The desk works through one batch of edits, synchronously: load the contacts they name, decide each in order, store
 //! what changed in one commit. Knows nothing of mailboxes, threads or who asked.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
-};
+use std::{path::Path, sync::Arc};
+
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::{
     book::{Book, Done, Head, Touched, Write},
@@ -88,7 +87,7 @@ impl Desk {
 /// A contact as the batch sees it, and the write that will store it, if one is planned already.
 #[derive(Clone, Default)]
 struct Slot {
-    contact: Option<Contact>,
+    contact: Option<Arc<Contact>>,
     planned: Option<usize>,
 }
 
@@ -146,7 +145,7 @@ impl<'book> Batch<'book> {
                 if let Some(contact) = &contact {
                     by_contact.insert(contact.id, place);
                 }
-                slots.push(Slot { contact, planned: None });
+                slots.push(Slot { contact: contact.map(Arc::new), planned: None });
             }
         }
         let (writes, emails, keys, entries) = Default::default();
@@ -203,7 +202,7 @@ impl<'book> Batch<'book> {
         {
             self.check(edit, patch, present.map(|contact| contact.id))?;
         }
-        let present = self.slots[place].contact.as_ref();
+        let present = self.slots[place].contact.as_deref();
         let Verdict { change, mut contact } = decide(present, edit)?;
         if change != Change::Unchanged {
             self.head.revision = self.head.revision.next();
@@ -214,7 +213,7 @@ impl<'book> Batch<'book> {
             contact.id = self.head.last_id;
             contact.uuid = uuid::Uuid::now_v7();
         }
-        let outcome = Outcome { change, revision: contact.revision, contact, replayed: false };
+        let outcome = Outcome { change, revision: contact.revision, contact: Arc::new(contact), replayed: false };
         self.plan(&outcome, edit, place, may_revise_from);
         if let Some(key) = &edit.key {
             let done = Done { change, contact: outcome.contact.id, revision: outcome.revision };
@@ -231,8 +230,8 @@ impl<'book> Batch<'book> {
             None => {
                 let Some((fingerprint, done)) = self.book.recall(&key.key)? else { return Ok(None) };
                 let contact = match (&self.slots[place].contact, edit.who) {
-                    (Some(contact), _) => contact.clone(),
-                    (None, Who::Chat(id)) => Contact::unknown(id, edit.at),
+                    (Some(contact), _) => Arc::clone(contact),
+                    (None, Who::Chat(id)) => Arc::new(Contact::unknown(id, edit.at)),
                     (None, _) => return Err(Error::NoContact),
                 };
                 let Done { change, revision, .. } = done;
@@ -306,7 +305,7 @@ impl<'book> Batch<'book> {
             Change::Unchanged => return,
             Change::Created => {
                 self.slots[place].planned = Some(self.writes.len());
-                self.writes.push(Write::Insert { contact: contact.clone(), source });
+                self.writes.push(Write::Insert { contact: Arc::clone(contact), source });
             }
             Change::Updated => {
                 let mut now = Touched {
@@ -314,21 +313,21 @@ impl<'book> Batch<'book> {
                     groups: contact.card.groups != groups_before,
                 };
                 match planned.map(|write| &mut self.writes[write]) {
-                    Some(Write::Insert { contact: planned, .. }) => planned.clone_from(contact),
+                    Some(Write::Insert { contact: planned, .. }) => *planned = Arc::clone(contact),
                     Some(Write::Update { contact: planned, touched, .. }) => {
                         now.chat_ids |= touched.chat_ids;
                         now.groups |= touched.groups;
-                        planned.clone_from(contact);
+                        *planned = Arc::clone(contact);
                         *touched = now;
                     }
                     _ => {
                         self.slots[place].planned = Some(self.writes.len());
-                        self.writes.push(Write::Update { contact: contact.clone(), source, touched: now });
+                        self.writes.push(Write::Update { contact: Arc::clone(contact), source, touched: now });
                     }
                 }
             }
             Change::Deleted => {
-                let (contact, revision) = (contact.clone(), contact.revision);
+                let (contact, revision) = (Arc::clone(contact), contact.revision);
                 self.writes.push(Write::Bury { contact, revision, at: edit.at });
             }
         }
@@ -351,7 +350,7 @@ impl<'book> Batch<'book> {
             for id in contact.chat_ids() {
                 self.places.insert(Who::Chat(id), place);
             }
-            self.slots[place].contact = Some(contact.clone());
+            self.slots[place].contact = Some(Arc::clone(contact));
         }
     }
 
@@ -476,7 +475,7 @@ mod tests {
         let mut head = desk.book.head();
         head.revision = head.revision.next();
         contact.revision = head.revision;
-        let write = Write::Update { contact, source: Source::known("test"), touched: Touched::ALL };
+        let write = Write::Update { contact: Arc::new(contact), source: Source::known("test"), touched: Touched::ALL };
         desk.book.write(&[write], head).unwrap();
 
         let outcomes = work(&mut desk, vec![named("999@lid", "Rob"), named("111", "Rob")]);

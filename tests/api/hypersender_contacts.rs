@@ -70,7 +70,7 @@ async fn the_documented_contact_reads_as_documented() {
     (contact.id, contact.revision, contact.uuid) = (head.last_id, head.revision, uuid::Uuid::now_v7());
     let name = NamePart::parse("Maria Doe", "push").unwrap().unwrap();
     contact.names.push = Some(Seen { name, by: Stamp { at, source: source.clone() } });
-    book.write(&[Write::Insert { contact, source }], head).unwrap();
+    book.write(&[Write::Insert { contact: contact.into(), source }], head).unwrap();
     book.close().unwrap();
 
     let app = TestApp::start_in(folder).await;

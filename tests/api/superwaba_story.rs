@@ -201,7 +201,7 @@ fn lay_book(folder: &Path) {
         if contact.uuid.is_nil() {
             contact.uuid = uuid::Uuid::now_v7();
         }
-        Write::Insert { contact, source: Source::known("test") }
+        Write::Insert { contact: contact.into(), source: Source::known("test") }
     });
     let writes: Vec<_> = writes.collect();
     book.write(&writes, head).unwrap();

@@ -224,7 +224,7 @@ fn lay_book(folder: &Path) {
         let by = Stamp { at: Moment::from_millis(1), source: source.clone() };
         let name = NamePart::parse("Alice 🌸", "push").unwrap().unwrap();
         contact.names.push = (phone == "15551234567").then_some(Seen { name, by });
-        writes.push(Write::Insert { contact, source: source.clone() });
+        writes.push(Write::Insert { contact: contact.into(), source: source.clone() });
     }
     book.write(&writes, head).unwrap();
     book.close().unwrap();

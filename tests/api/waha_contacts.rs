@@ -148,7 +148,7 @@ async fn with_many(count: i64) -> (TestApp, Tenant) {
         let mut contact = Contact::unknown(number.to_string().parse().unwrap(), Moment::from_millis(1));
         (contact.id, contact.revision, contact.uuid) = (head.last_id, head.revision, uuid::Uuid::now_v7());
         contact.names.saved.first = NamePart::parse(&format!("Client {number}"), "first").unwrap();
-        writes.push(Write::Insert { contact, source: source.clone() });
+        writes.push(Write::Insert { contact: contact.into(), source: source.clone() });
     }
     book.write(&writes, head).unwrap();
     book.close().unwrap();

@@ -81,7 +81,7 @@ async fn show(heard: Heard, door: Data<Door>) -> Answer {
 async fn create(heard: Heard, door: Data<Door>) -> Answer {
     let session = Call::of(&heard).enter(&door, Scope::ContactsWrite)?;
     let outcome = session.edit(heard.json::<NewContact<'_>>()?.edit()?).await?;
-    good(StatusCode::CREATED, outcome.change.word(), CreatedContact::from(&outcome.contact))
+    good(StatusCode::CREATED, outcome.change.word(), CreatedContact::from(&*outcome.contact))
 }
 
 /// Change what is mentioned. Null clears; an unknown field beside known ones is ignored.
@@ -93,7 +93,7 @@ async fn update(heard: Heard, door: Data<Door>) -> Answer {
     let session = call.enter(&door, Scope::ContactsWrite)?;
     let patch = heard.json::<Change<'_>>()?.patch()?;
     let outcome = session.edit(wire::update(call.who()?, patch)).await?;
-    good(StatusCode::OK, outcome.change.word(), PatchedContact::from(&outcome.contact))
+    good(StatusCode::OK, outcome.change.word(), PatchedContact::from(&*outcome.contact))
 }
 
 /// Add many contacts at once: JSON, a CSV body, or a file in a form. Rows that cannot be added are skipped and listed.

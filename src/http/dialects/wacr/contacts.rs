@@ -43,7 +43,7 @@ pub async fn create(heard: Heard, door: Data<Door>) -> Answer<Creating> {
     let session = enter(&door, &heard, Scope::ContactsWrite)?;
     let edit = contact::creation(&heard.json()?, Precondition::Absent)?;
     let outcome = session.edit(edit).await?;
-    let included = Included::groups_of(&session).await?;
+    let included = Included::groups_of(&session, &outcome.contact).await?;
     Ok(created(ContactJson::new(&outcome.contact, &included), "Contact created successfully"))
 }
 
@@ -65,7 +65,7 @@ pub async fn update(heard: Heard, door: Data<Door>) -> Answer<Updating> {
     let session = enter(&door, &heard, Scope::ContactsWrite)?;
     let edit = contact::change(&heard.json()?, contact_id(&heard))?;
     let outcome = session.edit(edit).await?;
-    let included = Included::groups_of(&session).await?;
+    let included = Included::groups_of(&session, &outcome.contact).await?;
     Ok(done(ContactJson::new(&outcome.contact, &included), "Contact updated successfully"))
 }
 

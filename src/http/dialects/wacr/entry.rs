@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{Entry, Register, Result},
+    domain::{Contact, Entry, Register, Result},
     http::{params::Params, time::rfc3339_seconds},
     session::Session,
 };
@@ -43,8 +43,13 @@ pub struct Included {
 }
 
 impl Included {
-    pub async fn groups_of(session: &Session) -> Result<Self> {
-        Ok(Self { groups: Some(read(session, Register::Groups).await?), ..Self::default() })
+    pub async fn groups_of(session: &Session, contact: &Contact) -> Result<Self> {
+        // Most are in no group, and then nobody has to be asked what it is called.
+        let groups = match &contact.card.groups {
+            Some(_) => read(session, Register::Groups).await?,
+            None => Vec::default(),
+        };
+        Ok(Self { groups: Some(groups), ..Self::default() })
     }
 
     /// As `include` says: a comma list of `groups`, `source` and `status`. Other words mean nothing.

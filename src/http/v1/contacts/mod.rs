@@ -172,7 +172,7 @@ impl From<&Outcome> for JsonOutcome {
         Self {
             change: outcome.change.word(),
             revision: outcome.revision.number(),
-            contact: JsonContact::from(&outcome.contact),
+            contact: JsonContact::from(&*outcome.contact),
         }
     }
 }
