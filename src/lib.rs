@@ -39,7 +39,8 @@
 //! # How to add a dialect
 //!
 //! A folder in `http/dialects` with `mod.rs` (routes and three-line handlers), `wire.rs` (its spelling) and `problem.rs`
-//! (its errors), one line in `http::ROOMS`, its prefixes in `config.toml`, its fixtures in `tests/fixtures`.
+//! (its errors), one line in `http::ROOMS` and one in `http/openapi.rs`, its prefixes in `config.toml`, its fixtures in
+//! `tests/fixtures`, one entry in `tests/api/matrix.rs`.
 
 #![warn(clippy::unwrap_used, clippy::print_stdout)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
