@@ -86,7 +86,7 @@ async fn create(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Change what is mentioned. Null clears; an unknown field beside known ones is ignored.
 #[utoipa::path(patch, path = "/contacts/{contactId}", tag = TAG, params(("contactId" = String, Path, description = "`contact_<uuid>`, the UUID alone, or the vendor contact id"), ("x-org-id" = String, Header, description = "The instance id")),
-    request_body = Change,
+    request_body = wire::ChangeWish,
     responses((status = 200, description = "the contact as it now is", body = Good<PatchedContact>), Errors))]
 async fn update(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::of(&heard);

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     Answer, TAG,
-    contact::{self, ContactFields, ContactJson},
+    contact::{self, ContactJson, NewContactFields},
     enter,
     entry::Included,
     envelope::{Envelope, done},
@@ -23,7 +23,11 @@ use super::{
 use crate::{
     domain::{Change, Edit, Error, Field, Outcome, Precondition, Result},
     gateway::Scope,
-    http::{Door, room::Heard},
+    http::{
+        Door,
+        room::Heard,
+        schemas::{described, or_anything},
+    },
 };
 
 /// Deletions that wait for one commit; others get their turn in between.
@@ -147,7 +151,7 @@ struct Skipped<'b> {
     index: usize,
     #[schema(example = "Duplicate phone")]
     reason: &'static str,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     data: &'b Value,
 }
 
@@ -155,7 +159,7 @@ struct Skipped<'b> {
 #[schema(as = WacrBatchError)]
 struct Failed<'b> {
     index: usize,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     data: &'b Value,
     errors: BTreeMap<&'b str, Vec<String>>,
 }
@@ -209,9 +213,12 @@ struct DeletedSummary {
 #[schema(as = WacrBatch)]
 #[expect(dead_code, reason = "describes what `Batch::read` reads")]
 struct BatchFields {
-    contacts: Vec<ContactFields>,
+    #[schema(value_type = Vec<Item>, min_items = 1)]
+    contacts: Vec<NewContactFields>,
     options: Option<BatchOptions>,
 }
+
+described!(Item = "WacrBatchItem", NewContactFields, or_anything);
 
 #[derive(Debug, ToSchema)]
 #[schema(as = WacrBatchOptions)]

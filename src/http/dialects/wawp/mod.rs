@@ -88,7 +88,7 @@ async fn update(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Save a contact's private name. Names and credentials in the body or in the query; `{chatId}` in the path may be left as it is with the id in the query.
 #[utoipa::path(put, path = "/contacts/{chatId}", tag = TAG, params(("chatId" = ChatIdText, Path), ("firstName" = Option<NameText>, Query), ("lastName" = Option<NameText>, Query)),
-    request_body = Option<NamesBody>,
+    request_body = NamesBody,
     responses((status = 200, description = "contact saved", body = Saved), Errors))]
 async fn update_in_path(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;

@@ -14,7 +14,7 @@ use crate::{
         naming,
         params::{self, Params},
         room::{Fault, Heard},
-        schemas::{ChatIdText, NameText},
+        schemas::{ChatIdText, NameText, SortByText, SortOrderText},
         time::now,
     },
     session::Session,
@@ -153,6 +153,7 @@ fn edit(who: ChatId, patch: Patch) -> Edit {
 
 /// `{"ok": true}`
 #[derive(Debug, ToSchema)]
+#[schema(as = WawpSaved)]
 #[expect(dead_code, reason = "describes the constant answer")]
 pub struct Saved {
     #[schema(example = true)]
@@ -225,16 +226,15 @@ pub struct Window {
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes the parameters that `Call::page` reads")]
 pub struct Order {
-    /// `name` or `id`, in any case.
-    #[param(pattern = "^(name|id)$")]
+    #[param(value_type = Option<SortByText>)]
     sort_by: Option<String>,
-    /// `ASC` or `DESC`, in any case.
-    #[param(pattern = "^(ASC|DESC|asc|desc)$")]
+    #[param(value_type = Option<SortOrderText>)]
     sort_order: Option<String>,
 }
 
 /// `GET /v2/lids/pn/{number}` and its counterpart.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WawpMapping)]
 pub struct LidOfPhone {
     #[schema(example = "999888777@lid")]
     lid: Option<String>,

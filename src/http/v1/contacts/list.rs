@@ -32,7 +32,7 @@ pub struct Query {
     /// Found anywhere in a name, number, e-mail or company, whatever its case and accents.
     search: Option<String>,
     /// `created` (default), `updated`, `name`, `chat_id` or `last_message`; a `-` before it turns it round.
-    #[param(pattern = "^-?(created|updated|name|chat_id|last_message)$")]
+    #[param(pattern = "^(-?(created|updated|name|chat_id|last_message))?$")]
     sort: Option<String>,
     /// `lead`, `customer` or `guest`.
     #[param(pattern = "^(lead|customer|guest)$")]

@@ -19,7 +19,7 @@ use crate::{
         fields::Fields,
         params::chat_id,
         room::{Fault, Heard},
-        schemas::ChatIdText,
+        schemas::{ChatIdText, CountryText, EmailText, FilledText, described, or_anything},
         time::{now, rfc3339},
     },
     session::Session,
@@ -195,7 +195,7 @@ pub struct WritableContact {
     first_name: Option<String>,
     #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", example = "Smith")]
     last_name: Option<String>,
-    #[schema(max_length = 191, pattern = "^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$")]
+    #[schema(value_type = Option<EmailText>, max_length = 191)]
     email: Option<String>,
     #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     company: Option<String>,
@@ -209,8 +209,7 @@ pub struct WritableContact {
     zip: Option<String>,
     #[schema(max_length = 500, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     address: Option<String>,
-    /// ISO 3166-1 alpha-2.
-    #[schema(pattern = "^[A-Za-z]{2}$")]
+    #[schema(value_type = Option<CountryText>)]
     country_code: Option<String>,
     country_id: Option<i64>,
     assigned_id: Option<i64>,
@@ -223,9 +222,9 @@ pub struct WritableContact {
     status_id: Option<i64>,
     /// All must exist.
     groups: Option<Vec<i64>>,
-    #[schema(value_type = Option<Vec<Word>>, max_items = 100)]
+    #[schema(value_type = Option<Vec<FilledText>>, max_items = 100)]
     tags: Option<Vec<String>>,
-    #[schema(value_type = Option<Vec<Word>>, max_items = 100)]
+    #[schema(value_type = Option<Vec<FilledText>>, max_items = 100)]
     labels: Option<Vec<String>>,
     /// At most 100 keys and 64 KiB; the values are any JSON.
     #[schema(value_type = Option<Object>)]
@@ -233,12 +232,6 @@ pub struct WritableContact {
     opted_in: Option<bool>,
     blocked: Option<bool>,
 }
-
-/// A tag or label.
-#[derive(Debug, ToSchema)]
-#[schema(value_type = String, min_length = 1, max_length = 255, pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]+$")]
-#[expect(dead_code, reason = "describes an entry of `tags`")]
-pub struct Word(String);
 
 /// What it means that a field is not in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,7 +243,7 @@ pub enum Missing {
 pub fn patch(fields: &Fields, missing: Missing) -> Result<Patch, Invalid> {
     let text = |name, most| Ok::<_, Invalid>(or(missing, fields.line(name, most)?.map(NamePart::into_text)));
     let email = match fields.text("email")?.try_map(|text| email(text, "email"))? {
-        Field::Set(Some(text)) if text.len() > 191 => {
+        Field::Set(Some(text)) if text.chars().nth(191).is_some() => {
             return Err(Invalid::new("email", "must not be longer than 191 characters"));
         }
         Field::Set(None) => Field::Clear,
@@ -356,7 +349,7 @@ fn none_if_empty<T>(field: Field<Vec<T>>) -> Field<Vec<T>> {
     }
 }
 
-/// The conditions that a write may carry.
+/// The conditions that a write may carry. Both at once never hold.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header, rename_all = "kebab-case")]
 #[expect(dead_code, reason = "describes the headers that `precondition` and `idempotency_key` read")]
@@ -377,16 +370,20 @@ pub fn etag(revision: Revision) -> String {
     format!("\"r{revision}\"")
 }
 
-pub fn precondition(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Option<Precondition>, Invalid> {
+pub fn precondition(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Option<Precondition>> {
     match (if_match.map(str::trim), if_none_match.map(str::trim)) {
-        (Some(_), Some(_)) => Err(Invalid::new("If-Match", "and If-None-Match exclude each other")),
+        // Whatever the contact is, one of the two does not hold: each must make sense, and then it is a 412 (RFC 9110).
+        (if_match @ Some(_), if_none_match @ Some(_)) => {
+            precondition(if_match, None).and(precondition(None, if_none_match)).and(Err(Error::Stale { now: None }))
+        }
         (None, None) => Ok(None),
         (None, Some("*")) => Ok(Some(Precondition::Absent)),
-        (None, Some(_)) => Err(Invalid::new("If-None-Match", "must be * for a write")),
+        (None, Some(_)) => Err(Invalid::new("If-None-Match", "must be * for a write").into()),
         (Some("*"), None) => Ok(Some(Precondition::Present)),
         (Some(tag), None) => {
             let revision = tag.strip_prefix("\"r").and_then(|rest| rest.strip_suffix('"')?.parse().ok());
-            let refused = || Invalid::new("If-Match", "must be one ETag as this API gave it, such as \"r7\", or *");
+            let refused =
+                || Invalid::new("If-Match", "must be one ETag as this API gave it, such as \"r7\", or *").into();
             revision.map(|number| Some(Precondition::At(Revision::new(number)))).ok_or_else(refused)
         }
     }
@@ -413,7 +410,7 @@ pub fn idempotency_key(heard: &Heard) -> Result<Option<IdempotencyKey>, Fault> {
 pub struct BatchWish {
     /// At most 1000. Each has a `chat_id`, the fields to write, and `op`: `upsert` (default) or `delete`.
     #[serde(default)]
-    #[schema(value_type = Vec<BatchEdit>, min_items = 1, max_items = 1000, required)]
+    #[schema(value_type = Vec<BatchEntry>, min_items = 1, max_items = 1000, required)]
     edits: Vec<Fields>,
     /// All or none.
     #[serde(default)]
@@ -432,6 +429,8 @@ pub struct BatchEdit {
     #[serde(flatten)]
     fields: WritableContact,
 }
+
+described!(BatchEntry = "BatchEntry", BatchEdit, or_anything);
 
 /// A batch as it was understood: edits that make sense, and for each row either its edit or what is wrong with it.
 pub struct Batch {
