@@ -21,8 +21,8 @@ use super::{
     problem::Details,
     room::{on, place},
     schemas::{
-        ChatIdText, CountryText, EmailText, FilledText, LidText, LoosePhoneText, NameText, PhoneText, SortByText,
-        SortOrderText,
+        ChatIdText, CountryText, EmailText, FilledText, LidText, LoosePhoneText, MomentText, NameText, PhoneText,
+        SortByText, SortOrderText,
     },
     v1,
 };
@@ -38,7 +38,7 @@ const PATH: &str = "/v1/openapi.json";
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(
-        ChatIdText, PhoneText, LoosePhoneText, LidText, NameText, FilledText, EmailText, CountryText, SortByText,
+        ChatIdText, PhoneText, LoosePhoneText, LidText, NameText, FilledText, EmailText, CountryText, MomentText, SortByText,
         SortOrderText
     )),
     modifiers(&Keys),

@@ -68,6 +68,9 @@ texts! {
     EmailText(concat!("^(", address!(), "{1,64}@", label!(), "(\\.", label!(), ")*)?$"), 0, 254, "ahmed@example.com");
     /// ISO 3166-1 alpha-2; blank is none.
     CountryText("^([A-Za-z]{2})?$", 0, 2, "AE");
+    /// A time, or a date for its midnight in UTC; blank is none.
+    MomentText(
+        concat!("^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", "(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(Z|[+]00:00))?)?$"), 0, 25, "2026-01-02T03:04:05Z");
     /// `name` (also when blank) or `id`, in any case.
     SortByText("^([Nn][Aa][Mm][Ee]|[Ii][Dd])?$", 0, 4, "name");
     /// `asc` (also when blank) or `desc`, in any case.
@@ -103,9 +106,18 @@ pub(super) use described;
 
 /// An entry of many.
 pub fn or_anything(entry: Ref) -> RefOr<Schema> {
+    loosely(entry, SchemaType::AnyValue)
+}
+
+/// An entry of many that must at least be an object.
+pub fn or_any_object(entry: Ref) -> RefOr<Schema> {
+    loosely(entry, Type::Object.into())
+}
+
+fn loosely(entry: Ref, kind: SchemaType) -> RefOr<Schema> {
     let why = "What is not as described keeps none of the others out, but is refused in its own result.";
-    let anything = ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(why));
-    Schema::AnyOf(AnyOfBuilder::new().item(entry).item(anything).build()).into()
+    let other = ObjectBuilder::new().schema_type(kind).description(Some(why));
+    Schema::AnyOf(AnyOfBuilder::new().item(entry).item(other).build()).into()
 }
 
 /// A body that is a `T` in which, besides, at least one of these fields is given; `null` is as good as given.

@@ -52,7 +52,8 @@ pub struct TokenWish<'a> {
     #[schema(value_type = Option<String>, pattern = "^[1-9][0-9]{0,3}[dhms]$", example = "30d")]
     expires_in: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    /// RFC 3339, in the future.
+    #[schema(value_type = Option<String>, format = DateTime, pattern = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$", example = "2100-01-01T00:00:00Z")]
     expires_at: Given<'a>,
     #[serde(borrow, default)]
     #[schema(value_type = Option<NameText>)]

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, Schema, schema::SchemaType},
+};
 
 use super::{
     Answer, TAG,
@@ -225,11 +228,17 @@ described!(Item = "WacrBatchItem", NewContactFields, or_anything);
 #[expect(dead_code, reason = "describes what `Batch::read` reads")]
 struct BatchOptions {
     /// False: all or none.
-    #[schema(default = true)]
+    #[schema(schema_with = flag_schema)]
     continue_on_error: Option<bool>,
     /// Contacts whose phone is known already are no errors.
-    #[schema(default = false)]
+    #[schema(schema_with = flag_schema)]
     skip_duplicates: Option<bool>,
+}
+
+/// What `flag` reads, and what counts as not given.
+fn flag_schema() -> Schema {
+    let words = [json!(true), json!(false), json!(1), json!(0), json!("1"), json!("0"), json!(""), Value::Null];
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).enum_values(Some(words)).into()
 }
 
 #[derive(Debug, ToSchema)]

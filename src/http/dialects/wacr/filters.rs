@@ -11,7 +11,7 @@ use super::paging::Window;
 use crate::{
     book::{Direction, Filter, FilterField, PageQuery, Sort, Test, Value},
     domain::Invalid,
-    http::params::Params,
+    http::{params::Params, schemas::MomentText},
 };
 
 /// What a field holds.
@@ -61,9 +61,9 @@ pub struct Filters {
     #[param(rename = "filter[group_id][in]", pattern = "^([0-9]{1,18}(,[0-9]{1,18})*)?$")]
     group_ids: Option<String>,
     /// Created then or later: a time, or a date for its midnight in UTC.
-    #[param(rename = "filter[created_at][gte]", format = DateTime)]
+    #[param(rename = "filter[created_at][gte]", value_type = Option<MomentText>)]
     created_from: Option<String>,
-    #[param(rename = "filter[created_at][lte]", format = DateTime)]
+    #[param(rename = "filter[created_at][lte]", value_type = Option<MomentText>)]
     created_until: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     book::PageQuery,
-    domain::{ChatId, Edit, Invalid, Patch, Source},
+    domain::{ChatId, Edit, Field, Invalid, NamePart, Patch, Source},
     gateway::{Credentials, Scope},
     http::{
         Door,
@@ -113,8 +113,8 @@ impl<'h> Call<'h> {
 
     /// `""` and null clear that part.
     pub fn saved_names(&self, who: ChatId) -> Result<Edit, Invalid> {
-        let first = naming::part(self.text("firstName", &self.body.first_name)?, "firstName")?;
-        let last = naming::part(self.text("lastName", &self.body.last_name)?, "lastName")?;
+        let first = self.name("firstName", &self.body.first_name)?;
+        let last = self.name("lastName", &self.body.last_name)?;
         Ok(edit(who, naming::renamed(first, last)))
     }
 
@@ -135,6 +135,12 @@ impl<'h> Call<'h> {
 
     fn id(&self, field: &'static str, body: &Given<'_>) -> Result<Option<ChatId>, Invalid> {
         self.params.chat_id_or(field, body)
+    }
+
+    /// The query counts; a name in the body must make sense nevertheless.
+    fn name(&self, field: &'static str, body: &Given<'_>) -> Result<Field<NamePart>, Invalid> {
+        let in_body = naming::part(body.text(field)?, field)?;
+        self.params.text(field).map_or(Ok(in_body), |text| naming::part(Some(Some(text)), field))
     }
 
     /// Not given; given as null; given.

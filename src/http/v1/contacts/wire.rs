@@ -19,7 +19,7 @@ use crate::{
         fields::Fields,
         params::chat_id,
         room::{Fault, Heard},
-        schemas::{ChatIdText, CountryText, EmailText, FilledText, described, or_anything},
+        schemas::{ChatIdText, CountryText, EmailText, FilledText, described, or_any_object},
         time::{now, rfc3339},
     },
     session::Session,
@@ -355,10 +355,10 @@ fn none_if_empty<T>(field: Field<Vec<T>>) -> Field<Vec<T>> {
 #[expect(dead_code, reason = "describes the headers that `precondition` and `idempotency_key` read")]
 pub struct Conditions {
     /// Only if the contact is at this ETag; `*`: only if there is one.
-    #[param(rename = "If-Match", pattern = "^(\"r[0-9]{1,18}\"|\\*)$")]
+    #[param(rename = "If-Match", min_length = 1, max_length = 21, pattern = "^(\"r[0-9]{1,18}\"|\\*)$")]
     if_match: Option<String>,
     /// `*`: only if there is no such contact yet.
-    #[param(rename = "If-None-Match", pattern = "^\\*$")]
+    #[param(rename = "If-None-Match", min_length = 1, max_length = 1, pattern = "^\\*$")]
     if_none_match: Option<String>,
     /// A repeated request under the same key is answered as the first one was, for a day.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
@@ -430,7 +430,7 @@ pub struct BatchEdit {
     fields: WritableContact,
 }
 
-described!(BatchEntry = "BatchEntry", BatchEdit, or_anything);
+described!(BatchEntry = "BatchEntry", BatchEdit, or_any_object);
 
 /// A batch as it was understood: edits that make sense, and for each row either its edit or what is wrong with it.
 pub struct Batch {
