@@ -128,10 +128,13 @@ async fn preconditions_are_checked_in_the_same_step_as_the_write() {
         [("If-Match", "7")].as_slice(),
         &[("If-Match", "\"x\"")],
         &[("If-None-Match", "\"r1\"")],
-        &[("If-Match", "*"), ("If-None-Match", "*")],
+        &[("If-Match", "x"), ("If-None-Match", "*")],
     ] {
         assert_eq!(owner.ask(Method::PUT, &path, name("Lost"), headers).await.status(), 400, "{headers:?}");
     }
+    // Each makes sense; together they never hold.
+    let both = &[("If-Match", "*"), ("If-None-Match", "*")];
+    assert_eq!(owner.ask(Method::PUT, &path, name("Lost"), both).await.status(), 412);
     assert_eq!(owner.get(BOB).await["display"], "Rob");
 
     // Of many who saw the same revision, one wins.

@@ -355,10 +355,10 @@ fn none_if_empty<T>(field: Field<Vec<T>>) -> Field<Vec<T>> {
 #[expect(dead_code, reason = "describes the headers that `precondition` and `idempotency_key` read")]
 pub struct Conditions {
     /// Only if the contact is at this ETag; `*`: only if there is one.
-    #[param(rename = "If-Match", min_length = 1, max_length = 21, pattern = "^(\"r[0-9]{1,18}\"|\\*)$")]
+    #[param(rename = "If-Match", min_length = 1, max_length = 21, example = "*", pattern = "^(\"r[0-9]{1,18}\"|\\*)$")]
     if_match: Option<String>,
     /// `*`: only if there is no such contact yet.
-    #[param(rename = "If-None-Match", min_length = 1, max_length = 1, pattern = "^\\*$")]
+    #[param(rename = "If-None-Match", min_length = 1, max_length = 1, example = "*", pattern = "^\\*$")]
     if_none_match: Option<String>,
     /// A repeated request under the same key is answered as the first one was, for a day.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
