@@ -22,7 +22,7 @@ use super::{
     room::{on, place},
     schemas::{
         ChatIdText, CountryText, EmailText, FilledText, LidText, LoosePhoneText, MomentText, NameText, PhoneText,
-        SortByText, SortOrderText,
+        ShortEmailText, SortByText, SortOrderText,
     },
     v1,
 };
@@ -38,8 +38,8 @@ const PATH: &str = "/v1/openapi.json";
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(
-        ChatIdText, PhoneText, LoosePhoneText, LidText, NameText, FilledText, EmailText, CountryText, MomentText, SortByText,
-        SortOrderText
+        ChatIdText, PhoneText, LoosePhoneText, LidText, NameText, FilledText, EmailText, ShortEmailText, CountryText,
+        MomentText, SortByText, SortOrderText
     )),
     modifiers(&Keys),
 )]

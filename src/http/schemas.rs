@@ -66,6 +66,8 @@ texts! {
     FilledText(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", 1, 255, "Bob");
     /// An e-mail address; blank is none.
     EmailText(concat!("^(", address!(), "{1,64}@", label!(), "(\\.", label!(), ")*)?$"), 0, 254, "ahmed@example.com");
+    /// An e-mail address, not of the longest; blank is none.
+    ShortEmailText(concat!("^(", address!(), "{1,64}@", label!(), "(\\.", label!(), ")*)?$"), 0, 191, "ahmed@example.com");
     /// ISO 3166-1 alpha-2; blank is none.
     CountryText("^([A-Za-z]{2})?$", 0, 2, "AE");
     /// A time, or a date for its midnight in UTC; blank is none.

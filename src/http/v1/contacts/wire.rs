@@ -19,7 +19,7 @@ use crate::{
         fields::Fields,
         params::chat_id,
         room::{Fault, Heard},
-        schemas::{ChatIdText, CountryText, EmailText, FilledText, described, or_any_object},
+        schemas::{ChatIdText, CountryText, FilledText, ShortEmailText, described, or_any_object},
         time::{now, rfc3339},
     },
     session::Session,
@@ -195,7 +195,7 @@ pub struct WritableContact {
     first_name: Option<String>,
     #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", example = "Smith")]
     last_name: Option<String>,
-    #[schema(value_type = Option<EmailText>, max_length = 191)]
+    #[schema(value_type = Option<ShortEmailText>)]
     email: Option<String>,
     #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     company: Option<String>,
