@@ -39,10 +39,6 @@ token=$(read_key announcement.json access_token)
 hooks = "$here/schemathesis_hooks.py"
 headers = { Authorization = "Bearer $token" }
 
-# What is fixed below would take the place of what is wrong on purpose, unnoticed in this phase. The others try that.
-[phases.stateful]
-generation.mode = "positive"
-
 [[operations]]
 include-tag = "WAHA"
 headers = { X-Api-Key = "$token" }
@@ -62,17 +58,28 @@ parameters = { "path.i" = "demo" }
 
 [[operations]]
 include-path-regex = '^/v1/(backup|instances)(/\{i\}/(check|tokens.*))?$'
-headers = { Authorization = "Bearer $(cat "${admin:-sessions/admin.token}")" }
+headers = { Authorization = "Bearer $(cat "sessions/admin.token")" }
 parameters = { "path.i" = "spare" }
 
 [[operations]]
 include-path = "/v1/instances/{i}"
-headers = { Authorization = "Bearer $(cat "${admin:-sessions/admin.token}")" }
+headers = { Authorization = "Bearer $(cat "sessions/admin.token")" }
 parameters = { "path.i" = "doomed" }
 
 TOML
     cat "$here/schemathesis.toml"
 } >schemathesis.toml
 
-timeout "${SECONDS_AT_MOST:-1500}" "$SCHEMATHESIS" --config-file schemathesis.toml run "$base/v1/openapi.json" --max-examples "$examples" --seed 1 \
-    --phases "${PHASES:-examples,coverage,fuzzing,stateful}" --request-timeout 10 --generation-database none --no-color ${FILTER:-}
+run() {
+    timeout 1500 "$SCHEMATHESIS" --config-file schemathesis.toml run "$base/v1/openapi.json" --seed 1 --max-examples "$examples" \
+        --request-timeout 10 --generation-database none --no-color "$@"
+}
+run --phases examples,coverage,fuzzing
+# Call after call, by what the answers give. What the settings fix would here take the place of what is wrong on purpose
+# without Schemathesis' noticing, so only good requests are strung together; the other phases have tried bad ones.
+run --phases stateful --mode positive
+
+kill -TERM "$server"
+wait "$server"
+trap 'rm -rf "$folder"' EXIT
+echo "the server ended in order"
