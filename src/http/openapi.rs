@@ -21,8 +21,8 @@ use super::{
     problem::Details,
     room::{on, place},
     schemas::{
-        ChatIdText, CountryText, EmailText, FilledText, LidText, LoosePhoneText, MomentText, NameText, PhoneText,
-        ShortEmailText, SortByText, SortOrderText,
+        ChatIdText, CountryText, EmailText, FilledText, Flag, FlagText, LidText, LoosePhoneText, MomentText, NameText,
+        PhoneText, ShortEmailText, SortByText, SortOrderText,
     },
     v1,
 };
@@ -38,7 +38,7 @@ const PATH: &str = "/v1/openapi.json";
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(
-        ChatIdText, PhoneText, LoosePhoneText, LidText, NameText, FilledText, EmailText, ShortEmailText, CountryText,
+        ChatIdText, PhoneText, LoosePhoneText, LidText, NameText, FilledText, Flag, FlagText, EmailText, ShortEmailText, CountryText,
         MomentText, SortByText, SortOrderText
     )),
     modifiers(&Keys),
@@ -59,10 +59,10 @@ impl Modify for Keys {
     }
 }
 
-/// The whole document, with each room where it is mounted first.
-pub fn document(mounts: &Mounts) -> Value {
+/// Each room's word, where it is mounted first, and what it says of itself.
+fn rooms(mounts: &Mounts) -> [(&'static str, Option<String>, Document); 7] {
     let first = |prefixes: &[String]| prefixes.first().cloned();
-    let rooms = [
+    [
         ("health", Some(String::new()), health::Description::openapi()),
         ("v1", Some("/v1".to_owned()), v1::describe()),
         ("wawp", first(&mounts.wawp), dialects::wawp::Description::openapi()),
@@ -70,8 +70,12 @@ pub fn document(mounts: &Mounts) -> Value {
         ("hypersender", first(&mounts.hypersender), dialects::hypersender::Description::openapi()),
         ("waha", first(&mounts.waha), dialects::waha::Description::openapi()),
         ("superwaba", first(&mounts.superwaba), dialects::superwaba::Description::openapi()),
-    ];
-    let whole = rooms.into_iter().fold(Base::openapi(), |document, (word, prefix, mut room)| {
+    ]
+}
+
+/// The whole document.
+pub fn document(mounts: &Mounts) -> Value {
+    let whole = rooms(mounts).into_iter().fold(Base::openapi(), |document, (word, prefix, mut room)| {
         tell_apart(&mut room, word);
         match prefix.as_deref() {
             None => document,
@@ -166,4 +170,25 @@ struct Rendered(String);
 
 async fn serve(document: Data<Rendered>, _: Data<Door>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document.0.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// In the whole document one would take the other's place, unnoticed.
+    #[test]
+    fn no_two_rooms_mean_different_things_by_one_name() {
+        let mounts = Mounts { wawp: vec![], hypersender: vec![], superwaba: vec![], wacr: vec![], waha: vec![] };
+        let mut known = BTreeMap::new();
+        for (room, _, document) in rooms(&mounts) {
+            for (name, schema) in document.components.into_iter().flat_map(|components| components.schemas) {
+                let schema = serde_json::to_value(schema).unwrap();
+                let (first, meant) = known.entry(name.clone()).or_insert_with(|| (room, schema.clone()));
+                assert_eq!(*meant, schema, "{name} of {first} and {room}");
+            }
+        }
+    }
 }

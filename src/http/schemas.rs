@@ -73,10 +73,22 @@ texts! {
     /// A time, or a date for its midnight in UTC; blank is none.
     MomentText(
         concat!("^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", "(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(Z|[+]00:00))?)?$"), 0, 25, "2026-01-02T03:04:05Z");
+    /// A truth value in another spelling.
+    FlagText("^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01])?$", 0, 5, "true");
     /// `name` (also when blank) or `id`, in any case.
     SortByText("^([Nn][Aa][Mm][Ee]|[Ii][Dd])?$", 0, 4, "name");
     /// `asc` (also when blank) or `desc`, in any case.
     SortOrderText("^([Aa][Ss][Cc]|[Dd][Ee][Ss][Cc])?$", 0, 4, "asc");
+}
+
+/// True or false; `1`, `0` and capitals are taken too, and blank is as good as not given.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what `Params::flag` reads")]
+pub enum Flag {
+    Plain(bool),
+    #[schema(value_type = FlagText)]
+    Spelled(String),
 }
 
 /// Names what is described as a `T`, and more: less than a `T`, or not any.

@@ -21,7 +21,7 @@ use crate::{
         flat::{About, Count, FlatContact, FlatMapping, NumberCheck, Picture},
         json, long_list,
         room::{self, Fault, Heard, Problem, no_route, on, tell_outcome},
-        schemas::{ChatIdText, LidText, LoosePhoneText, SortByText, SortOrderText},
+        schemas::{ChatIdText, Flag, LidText, LoosePhoneText, SortByText, SortOrderText},
     },
 };
 use problem::{Errors, Waha};
@@ -121,7 +121,7 @@ async fn about(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Null without a linked phone.
 #[utoipa::path(get, path = "/contacts/profile-picture", operation_id = "waha_profile_picture", tag = TAG, security(("api_key" = [])),
-    params(("contactId" = ChatIdText, Query), ("refresh" = Option<bool>, Query), InQuery),
+    params(("contactId" = ChatIdText, Query), ("refresh" = Option<Flag>, Query), InQuery),
     responses((status = 200, description = "what is known", body = Picture), Errors))]
 async fn profile_picture(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -206,7 +206,7 @@ async fn phone_of_lid(heard: Heard, door: Data<Door>) -> Answer {
 
 /// The sessions that the key opens: one.
 #[utoipa::path(get, path = "/sessions", operation_id = "waha_sessions", tag = TAG, security(("api_key" = [])),
-    params(("all" = Option<bool>, Query)),
+    params(("all" = Option<Flag>, Query)),
     responses((status = 200, description = "the session", body = Vec<SessionInfo>), Errors))]
 async fn sessions(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);

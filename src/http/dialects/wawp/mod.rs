@@ -22,7 +22,7 @@ use crate::{
         flat::{About, Count, FlatContact, FlatMapping, NumberCheck, Picture},
         json,
         room::{self, Heard, Problem, no_route, on, tell_outcome},
-        schemas::{ChatIdText, LidText, LoosePhoneText, NameText, PhoneText},
+        schemas::{ChatIdText, Flag, LidText, LoosePhoneText, NameText, PhoneText},
     },
 };
 use problem::{Errors, Wawp};
@@ -155,7 +155,7 @@ async fn about(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// Null without a linked phone.
-#[utoipa::path(get, path = "/contacts/profile-picture", tag = TAG, params(("contactId" = ChatIdText, Query), ("refresh" = Option<bool>, Query)),
+#[utoipa::path(get, path = "/contacts/profile-picture", tag = TAG, params(("contactId" = ChatIdText, Query), ("refresh" = Option<Flag>, Query)),
     responses((status = 200, description = "what is known", body = Picture), Errors))]
 async fn profile_picture(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
