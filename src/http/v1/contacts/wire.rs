@@ -417,7 +417,6 @@ struct Tag<'t> {
 
 impl Tag<'_> {
     /// If it is a tag that `etag` makes.
-    #[expect(clippy::needless_pass_by_value, reason = "for iterators of tags")]
     fn revision(self) -> Option<Revision> {
         self.opaque.strip_prefix('r')?.parse().ok().map(Revision::new)
     }
