@@ -11,10 +11,10 @@ pub fn email(text: &str, field: &'static str) -> Result<Option<Box<str>>, Invali
     }
     let is_plain =
         |part: &str| !part.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"@".contains(c));
-    let is_email = text.len() <= 254
+    let is_email = text.chars().count() <= 254
         && text.split_once('@').is_some_and(|(local, host)| {
             let labels = || host.split('.');
-            (1..=64).contains(&local.len())
+            (1..=64).contains(&local.chars().count())
                 && is_plain(local)
                 && is_plain(host)
                 && labels().all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))

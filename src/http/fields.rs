@@ -6,6 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::domain::{Field, Invalid, NamePart};
 
+/// JSON has one kind of number: 7.0 is as whole as 7.
+pub fn whole(value: &Value) -> Option<i64> {
+    let exact = |number: &f64| number.fract() == 0.0 && number.abs() < (1_u64 << 53) as f64;
+    value.as_i64().or_else(|| value.as_f64().filter(exact).map(|number| number as i64))
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Fields(Map<String, Value>);
@@ -34,7 +40,7 @@ impl Fields {
     }
 
     pub fn integer(&self, name: &'static str) -> Result<Field<i64>, Invalid> {
-        self.read(name, "a whole number", Value::as_i64)
+        self.read(name, "a whole number", whole)
     }
 
     pub fn flag(&self, name: &'static str) -> Result<Field<bool>, Invalid> {
@@ -46,7 +52,7 @@ impl Fields {
     }
 
     pub fn integers(&self, name: &'static str) -> Result<Field<Vec<i64>>, Invalid> {
-        self.read(name, "an array of whole numbers", |value| value.as_array()?.iter().map(Value::as_i64).collect())
+        self.read(name, "an array of whole numbers", |value| value.as_array()?.iter().map(whole).collect())
     }
 
     pub fn object(&self, name: &'static str) -> Result<Field<&Map<String, Value>>, Invalid> {

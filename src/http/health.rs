@@ -5,8 +5,8 @@ use actix_web::{
     http::{Method, StatusCode},
     web,
 };
-use serde_json::json;
-use utoipa::OpenApi;
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::{
     Door, Mounts, json,
@@ -27,21 +27,28 @@ pub struct Description;
 
 const TAG: &str = "Health";
 
+/// One word on how it stands.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
 /// Whether the process answers.
-#[utoipa::path(get, path = "/healthz", tag = TAG, security(()), responses((status = 200, description = "it does")))]
+#[utoipa::path(get, path = "/healthz", tag = TAG, security(()), responses((status = 200, description = "it does", body = Health)))]
 async fn alive() -> HttpResponse {
-    json(StatusCode::OK, &json!({"status": "ok"}))
+    json(StatusCode::OK, &Health { status: "ok" })
 }
 
 /// Whether the gateway can do its work.
 #[utoipa::path(get, path = "/readyz", tag = TAG, security(()), responses(
-    (status = 200, description = "it can"), (status = 503, description = "it cannot")
+    (status = 200, description = "it can", body = Health), (status = 503, description = "it cannot", body = Health)
 ))]
 async fn ready(door: web::Data<Door>) -> HttpResponse {
     if door.gateway.is_ready().await {
-        json(StatusCode::OK, &json!({"status": "ready"}))
+        json(StatusCode::OK, &Health { status: "ready" })
     } else {
-        json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "not ready"}))
+        json(StatusCode::SERVICE_UNAVAILABLE, &Health { status: "not ready" })
     }
 }
 

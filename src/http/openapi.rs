@@ -6,6 +6,7 @@ use actix_web::{
     http::Method,
     web::{self, Data},
 };
+use serde_json::{Map, Value};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -19,7 +20,10 @@ use super::{
     Door, Mounts, dialects, health,
     problem::Details,
     room::{on, place},
-    schemas::{ChatIdText, LidText, LoosePhoneText, NameText, PhoneText},
+    schemas::{
+        ChatIdText, CountryText, EmailText, FilledText, Flag, FlagText, LidText, LoosePhoneText, MomentText, NameText,
+        PhoneText, ShortEmailText, SortByText, SortOrderText,
+    },
     v1,
 };
 
@@ -33,7 +37,10 @@ const PATH: &str = "/v1/openapi.json";
                        native API, faces of one book for each instance.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(ChatIdText, PhoneText, LoosePhoneText, LidText, NameText)),
+    components(schemas(
+        ChatIdText, PhoneText, LoosePhoneText, LidText, NameText, FilledText, Flag, FlagText, EmailText, ShortEmailText, CountryText,
+        MomentText, SortByText, SortOrderText
+    )),
     modifiers(&Keys),
 )]
 struct Base;
@@ -52,27 +59,105 @@ impl Modify for Keys {
     }
 }
 
-/// The whole document, with each room where it is mounted first.
-pub fn document(mounts: &Mounts) -> Document {
+/// Each room's word, where it is mounted first, and what it says of itself.
+fn rooms(mounts: &Mounts) -> [(&'static str, Option<String>, Document); 7] {
     let first = |prefixes: &[String]| prefixes.first().cloned();
-    let rooms = [
-        (Some(String::new()), health::Description::openapi()),
-        (Some("/v1".to_owned()), v1::describe()),
-        (first(&mounts.wawp), dialects::wawp::Description::openapi()),
-        (first(&mounts.wacr), dialects::wacr::Description::openapi()),
-        (first(&mounts.hypersender), dialects::hypersender::Description::openapi()),
-        (first(&mounts.waha), dialects::waha::Description::openapi()),
-        (first(&mounts.superwaba), dialects::superwaba::Description::openapi()),
-    ];
-    rooms.into_iter().fold(Base::openapi(), |document, (prefix, room)| match prefix.as_deref() {
-        None => document,
-        Some("") => document.merge_from(room),
-        Some(prefix) => document.nest(prefix, room),
-    })
+    [
+        ("health", Some(String::new()), health::Description::openapi()),
+        ("v1", Some("/v1".to_owned()), v1::describe()),
+        ("wawp", first(&mounts.wawp), dialects::wawp::Description::openapi()),
+        ("wacr", first(&mounts.wacr), dialects::wacr::Description::openapi()),
+        ("hypersender", first(&mounts.hypersender), dialects::hypersender::Description::openapi()),
+        ("waha", first(&mounts.waha), dialects::waha::Description::openapi()),
+        ("superwaba", first(&mounts.superwaba), dialects::superwaba::Description::openapi()),
+    ]
+}
+
+/// The whole document.
+pub fn document(mounts: &Mounts) -> Value {
+    let whole = rooms(mounts).into_iter().fold(Base::openapi(), |document, (word, prefix, mut room)| {
+        tell_apart(&mut room, word);
+        match prefix.as_deref() {
+            None => document,
+            Some("") => document.merge_from(room),
+            Some(prefix) => document.nest(prefix, room),
+        }
+    });
+    let mut whole = serde_json::to_value(whole).unwrap_or_default();
+    say_what_may_be_absent(&mut whole);
+    whole
+}
+
+/// Each operation by its room's word and its own; by its verb too, where one handler has several.
+fn tell_apart(room: &mut Document, word: &str) {
+    for path in room.paths.paths.values_mut() {
+        let operations = [
+            ("", &mut path.get),
+            ("", &mut path.post),
+            ("", &mut path.patch),
+            ("", &mut path.delete),
+            ("_by_put", &mut path.put),
+        ];
+        let mut known = Vec::new();
+        for (verb, operation) in operations {
+            let Some(id) = operation.as_mut().and_then(|operation| operation.operation_id.as_mut()) else { continue };
+            let own = id.strip_prefix(word).unwrap_or(id).trim_start_matches('_');
+            let verb = if known.contains(&own.to_owned()) { verb } else { "" };
+            known.push(own.to_owned());
+            *id = format!("{word}_{own}{verb}");
+        }
+    }
+}
+
+/// What utoipa cannot say: a parameter that is not given is absent, never null; no body at all is read as an empty object,
+/// so where that will do, none will.
+fn say_what_may_be_absent(document: &mut Value) {
+    let schemas = document["components"]["schemas"].clone();
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    for operation in paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+            never_null(&mut parameter["schema"]);
+        }
+        if let Some(body) = operation.get_mut("requestBody") {
+            let schema = &body["content"]["application/json"]["schema"];
+            body["required"] = requires_something(schema, &schemas).into();
+        }
+    }
+}
+
+fn never_null(schema: &mut Value) {
+    let is_null = |schema: &Value| schema["type"] == "null";
+    match schema.get_mut("type") {
+        Some(Value::Array(types)) => {
+            types.retain(|name| name != "null");
+            if let [only] = types.as_slice() {
+                schema["type"] = only.clone();
+            }
+        }
+        _ => {
+            let Some(Value::Array(choices)) = schema.get_mut("oneOf") else { return };
+            choices.retain(|choice| !is_null(choice));
+            if let [only] = choices.as_slice() {
+                *schema = only.clone();
+            }
+        }
+    }
+}
+
+/// Whether an empty object is not enough.
+fn requires_something(schema: &Value, schemas: &Value) -> bool {
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/components/schemas/")) {
+        return requires_something(&schemas[name], schemas);
+    }
+    let of = |word: &str| schema[word].as_array().map(Vec::as_slice).unwrap_or_default();
+    let part_does = |part: &Value| requires_something(part, schemas);
+    !of("required").is_empty()
+        || of("allOf").iter().any(part_does)
+        || (!of("anyOf").is_empty() && of("anyOf").iter().all(part_does))
 }
 
 pub fn mount(config: &mut web::ServiceConfig, mounts: &Mounts) {
-    let document = serde_json::to_string(&document(mounts)).unwrap_or_default();
+    let document = document(mounts).to_string();
     let page = Config::new([PATH]).try_it_out_enabled(true).persist_authorization(true);
     config
         .app_data(Data::new(Rendered(document)))
@@ -85,4 +170,25 @@ struct Rendered(String);
 
 async fn serve(document: Data<Rendered>, _: Data<Door>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document.0.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// In the whole document one would take the other's place, unnoticed.
+    #[test]
+    fn no_two_rooms_mean_different_things_by_one_name() {
+        let mounts = Mounts { wawp: vec![], hypersender: vec![], superwaba: vec![], wacr: vec![], waha: vec![] };
+        let mut known = BTreeMap::new();
+        for (room, _, document) in rooms(&mounts) {
+            for (name, schema) in document.components.into_iter().flat_map(|components| components.schemas) {
+                let schema = serde_json::to_value(schema).unwrap();
+                let (first, meant) = known.entry(name.clone()).or_insert_with(|| (room, schema.clone()));
+                assert_eq!(*meant, schema, "{name} of {first} and {room}");
+            }
+        }
+    }
 }

@@ -25,12 +25,18 @@ pub enum Errors {
     /// Something of that name exists already.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Shape),
+    /// A condition of the request does not hold.
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(#[to_schema] Shape),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Shape),
     /// The body is not JSON by its media type.
     #[response(status = 415, content_type = "application/problem+json")]
     MediaType(#[to_schema] Shape),
+    /// It refers to something that does not exist, or the idempotency key was used for another request.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Unprocessable(#[to_schema] Shape),
     /// Too many requests; see Retry-After.
     #[response(status = 429, content_type = "application/problem+json")]
     Limited(#[to_schema] Shape),

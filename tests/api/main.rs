@@ -12,6 +12,7 @@ mod hypersender_refusals;
 mod hypersender_ten_thousand;
 mod log;
 mod matrix;
+mod openapi;
 mod shutdown;
 mod superwaba_bad_input;
 mod superwaba_bulk;

@@ -296,18 +296,8 @@ async fn the_rate_limit_comes_after_the_credentials_and_before_the_scope() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_room_is_described() {
+async fn an_empty_book_is_an_empty_list() {
     let story = Story::begin().await;
-    let document = told(story.app.request(Method::GET, "/v1/openapi.json").send().await.unwrap(), 200).await;
-    for (path, verbs) in [
-        ("/contacts", &["get", "post"][..]),
-        ("/contacts/bulk", &["post"]),
-        ("/contacts/{contactId}", &["get", "patch"]),
-    ] {
-        let described = document["paths"][format!("{BASE}{path}")].as_object().unwrap();
-        assert_eq!(described.keys().map(String::as_str).collect::<Vec<_>>(), verbs, "{path}");
-    }
-    assert!(document["components"]["schemas"]["SuperWabaNewContact"]["properties"]["userNumber"].is_object());
     let all = data(story.request(Method::GET, "/contacts").send().await.unwrap(), 200).await;
     assert_eq!(all, json!({"contacts": [], "total": 0, "page": 1, "limit": 20, "hasNext": false}));
 }

@@ -126,12 +126,26 @@ async fn preconditions_are_checked_in_the_same_step_as_the_write() {
     assert_eq!(owner.ask(Method::PUT, "/222", name("New"), &[("If-Match", "*")]).await.status(), 404);
     for headers in [
         [("If-Match", "7")].as_slice(),
-        &[("If-Match", "\"x\"")],
+        &[("If-Match", "\"r1\", \"r2\"")],
+        &[("If-Match", "\"r1\" \"")],
+        &[("If-Match", "")],
+        &[("If-None-Match", "W/\"x\", W/\"r1\"")],
         &[("If-None-Match", "\"r1\"")],
-        &[("If-Match", "*"), ("If-None-Match", "*")],
+        &[("If-Match", "x"), ("If-None-Match", "*")],
     ] {
         assert_eq!(owner.ask(Method::PUT, &path, name("Lost"), headers).await.status(), 400, "{headers:?}");
     }
+    for headers in [
+        [("If-Match", "\"x\"")].as_slice(),
+        &[("If-Match", "W/\"r2\", \"a,b\"")],
+        // Each makes sense; together they never hold.
+        &[("If-Match", "*"), ("If-None-Match", "*")],
+    ] {
+        let stale = told(owner.ask(Method::PUT, &path, name("Lost"), headers).await, 412).await;
+        assert_eq!(stale["revision"], 2, "{headers:?}");
+    }
+    let known = &[("If-Match", "\"x\", \"r2\""), ("If-None-Match", "\"x\"")];
+    assert_eq!(told(owner.ask(Method::PUT, &path, name("Rob"), known).await, 200).await["change"], "unchanged");
     assert_eq!(owner.get(BOB).await["display"], "Rob");
 
     // Of many who saw the same revision, one wins.

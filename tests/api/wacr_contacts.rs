@@ -247,13 +247,6 @@ async fn at_the_root_the_room_leaves_the_others_alone() {
     assert_eq!(at("/docs/").await.status(), 200);
     assert_eq!(crm.app.head(&crm.tenant).await.0, 1);
     assert_eq!(crm.app.name(&crm.tenant, "15551234567").await, "John Doe");
-    let described = told(at("/v1/openapi.json").await, 200).await;
-    assert!(described["paths"]["/api/v2/contacts/{id}"]["patch"].is_object());
-    let written = described.to_string();
-    for reference in written.split("\"#/components/schemas/").skip(1) {
-        let name = reference.split('"').next().unwrap();
-        assert!(described["components"]["schemas"][name].is_object(), "{name} is described");
-    }
     for (method, path) in [
         (Method::GET, "/contacts/1/names"),
         (Method::GET, "/contacts/"),

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
     book::Head,
     domain::{Error, InstanceId, Invalid, Moment, NamePart, Result},
-    gateway::{AccessToken, Instance, NewToken, Scopes, Token},
+    gateway::{AccessToken, Backup, Instance, NewToken, Scopes, Token},
     http::{
         given::Given,
         room::Heard,
-        schemas::NameText,
+        schemas::{NameText, described, one_of_two},
         time::{now, parse_duration, parse_rfc3339, rfc3339},
     },
 };
@@ -52,12 +52,20 @@ pub struct TokenWish<'a> {
     #[schema(value_type = Option<String>, pattern = "^[1-9][0-9]{0,3}[dhms]$", example = "30d")]
     expires_in: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    /// RFC 3339, in the future.
+    #[schema(value_type = Option<String>, format = DateTime, pattern = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$", example = "2100-01-01T00:00:00Z")]
     expires_at: Given<'a>,
     #[serde(borrow, default)]
     #[schema(value_type = Option<NameText>)]
     label: Given<'a>,
 }
+
+described!(
+    /// With one way at most to say when it ends.
+    NewTokenWish = "NewToken",
+    TokenWish<'static>,
+    |wish| one_of_two(wish, ["expires_in", "expires_at"])
+);
 
 impl TokenWish<'_> {
     pub fn token(&self) -> Result<NewToken> {
@@ -100,7 +108,7 @@ pub struct ScopeWord(String);
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct BackupWish<'a> {
     #[serde(borrow, default)]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, required)]
     folder: Given<'a>,
 }
 
@@ -118,57 +126,158 @@ pub fn window(heard: &Heard) -> Result<(usize, String), Invalid> {
     Ok((usize::try_from(limit).unwrap_or(usize::MAX), params.text("after").unwrap_or_default().to_owned()))
 }
 
-pub fn listed_instance(instance: &Instance) -> Value {
-    json!({"instance_id": instance.id.as_str(), "created_at": rfc3339(instance.created_at)})
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InstanceList {
+    pub instances: Vec<ListedInstance>,
+    /// The `after` of the next page; null at the end.
+    pub next: Option<String>,
 }
 
-pub fn created_instance(instance: &Instance, token: &Token, secret: &AccessToken) -> Value {
-    json!({
-        "instance_id": instance.id.as_str(),
-        "access_token": secret.reveal(),
-        "token_id": token.id,
-        "created_at": rfc3339(instance.created_at),
-    })
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListedInstance {
+    instance_id: String,
+    #[schema(format = DateTime)]
+    created_at: String,
 }
 
-/// A damaged book is a state of the instance, not an error of the question.
-pub fn instance(id: &InstanceId, created_at: Moment, head: Result<Head>) -> Result<Value> {
-    let (state, head) = match head {
-        Ok(head) => ("ready", Some(head)),
-        Err(Error::Quarantined) => ("quarantined", None),
-        Err(error) => return Err(error),
-    };
-    Ok(json!({
-        "instance_id": id.as_str(),
-        "state": state,
-        "contacts": head.map(|head| head.contacts),
-        "revision": head.map(|head| head.revision.number()),
-        "epoch": head.map(|head| head.epoch.to_string()),
-        "created_at": rfc3339(created_at),
-    }))
+impl From<&Instance> for ListedInstance {
+    fn from(instance: &Instance) -> Self {
+        Self { instance_id: instance.id.to_string(), created_at: rfc3339(instance.created_at) }
+    }
 }
 
-pub fn token(token: &Token) -> Value {
-    let state = match token {
-        Token { revoked_at: Some(_), .. } => "revoked",
-        Token { expires_at: Some(at), .. } if *at <= now() => "expired",
-        _ => "active",
-    };
-    json!({
-        "token_id": token.id,
-        "state": state,
-        "label": token.label,
-        "scopes": token.scopes.words(),
-        "created_at": rfc3339(token.created_at),
-        "expires_at": token.expires_at.map(rfc3339),
-        "revoked_at": token.revoked_at.map(rfc3339),
-        "last_used_at": token.last_used_at.map(rfc3339),
-    })
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedInstance {
+    instance_id: String,
+    /// Shown this once.
+    access_token: String,
+    token_id: String,
+    #[schema(format = DateTime)]
+    created_at: String,
 }
 
-pub fn created_token(made: &Token, secret: &AccessToken) -> Value {
-    let mut shown = token(made);
-    shown["instance_id"] = made.instance.as_str().into();
-    shown["access_token"] = secret.reveal().into();
-    shown
+impl CreatedInstance {
+    pub fn new(instance: &Instance, token: &Token, secret: &AccessToken) -> Self {
+        Self {
+            instance_id: instance.id.to_string(),
+            access_token: secret.reveal().to_owned(),
+            token_id: token.id.to_string(),
+            created_at: rfc3339(instance.created_at),
+        }
+    }
+}
+
+/// How an instance stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InstanceState {
+    instance_id: String,
+    /// `ready`; or `quarantined`, when its book is damaged, and then nothing is known of the book.
+    state: &'static str,
+    contacts: Option<u64>,
+    revision: Option<u64>,
+    epoch: Option<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+impl InstanceState {
+    /// A damaged book is a state of the instance, not an error of the question.
+    pub fn new(id: &InstanceId, created_at: Moment, head: Result<Head>) -> Result<Self> {
+        let (state, head) = match head {
+            Ok(head) => ("ready", Some(head)),
+            Err(Error::Quarantined) => ("quarantined", None),
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            instance_id: id.to_string(),
+            state,
+            contacts: head.map(|head| head.contacts),
+            revision: head.map(|head| head.revision.number()),
+            epoch: head.map(|head| head.epoch.to_string()),
+            created_at: rfc3339(created_at),
+        })
+    }
+}
+
+/// What came of reading a whole book.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CheckReport {
+    pub instance_id: String,
+    /// Null when the book cannot be read.
+    pub contacts: Option<u64>,
+    /// Empty when it is sound.
+    pub problems: Vec<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenList {
+    pub tokens: Vec<ShownToken>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Token)]
+pub struct ShownToken {
+    token_id: String,
+    /// `active`, `expired` or `revoked`.
+    state: &'static str,
+    label: Option<String>,
+    #[schema(value_type = Vec<ScopeWord>)]
+    scopes: Vec<&'static str>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    #[schema(format = DateTime)]
+    revoked_at: Option<String>,
+    #[schema(format = DateTime)]
+    last_used_at: Option<String>,
+}
+
+impl From<&Token> for ShownToken {
+    fn from(token: &Token) -> Self {
+        let state = match token {
+            Token { revoked_at: Some(_), .. } => "revoked",
+            Token { expires_at: Some(at), .. } if *at <= now() => "expired",
+            _ => "active",
+        };
+        Self {
+            token_id: token.id.to_string(),
+            state,
+            label: token.label.as_deref().map(str::to_owned),
+            scopes: token.scopes.words(),
+            created_at: rfc3339(token.created_at),
+            expires_at: token.expires_at.map(rfc3339),
+            revoked_at: token.revoked_at.map(rfc3339),
+            last_used_at: token.last_used_at.map(rfc3339),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedToken {
+    #[serde(flatten)]
+    token: ShownToken,
+    instance_id: String,
+    /// Shown this once.
+    access_token: String,
+}
+
+impl CreatedToken {
+    pub fn new(made: &Token, secret: &AccessToken) -> Self {
+        Self { token: made.into(), instance_id: made.instance.to_string(), access_token: secret.reveal().to_owned() }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BackupReport {
+    instances: u64,
+    bytes: u64,
+    /// Instances whose book is damaged or missing and could not be copied.
+    failed: u64,
+}
+
+impl From<Backup> for BackupReport {
+    fn from(Backup { instances, bytes, failed }: Backup) -> Self {
+        Self { instances, bytes, failed }
+    }
 }

@@ -18,6 +18,7 @@ use crate::{
     http::{
         Door, json,
         room::{Heard, Problem, no_route, on, place, tell_outcome},
+        schemas::{ChatIdText, SortByText, SortOrderText},
     },
 };
 use problem::{Errors, Hypersender};
@@ -57,7 +58,7 @@ async fn upsert(heard: Heard, door: Data<Door>) -> Answer {
 
 /// One contact.
 #[utoipa::path(get, path = "/{instance}/contacts/get", operation_id = "hypersender_get", tag = TAG,
-    security(("bearer" = [])), params(("instance" = String, Path, description = "The instance"), ("chat_id" = String, Query, example = "12132132130@c.us")),
+    security(("bearer" = [])), params(("instance" = String, Path, description = "The instance"), ("chat_id" = ChatIdText, Query)),
     responses((status = 200, description = "the contact", body = FoundContact), Errors))]
 async fn get(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -68,8 +69,8 @@ async fn get(heard: Heard, door: Data<Door>) -> Answer {
 /// All contacts, by page.
 #[utoipa::path(get, path = "/{instance}/contacts/get-all", operation_id = "hypersender_get_all", tag = TAG,
     security(("bearer" = [])), params(("instance" = String, Path, description = "The instance"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 if not given"), ("offset" = Option<u32>, Query),
-        ("sort_by" = Option<String>, Query, description = "`name` (default) or `id`"), ("sort_order" = Option<String>, Query, description = "`asc` (default) or `desc`")),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000, description = "100 if not given"), ("offset" = Option<i64>, Query, minimum = 0, maximum = 4_294_967_295_i64),
+        ("sort_by" = Option<SortByText>, Query), ("sort_order" = Option<SortOrderText>, Query)),
     responses((status = 200, description = "the contacts", body = FoundContacts), Errors))]
 async fn get_all(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);

@@ -13,6 +13,7 @@ use crate::{
         naming,
         params::{self, Params},
         room::{Fault, Heard},
+        schemas::{ChatIdText, FilledText, NameText},
         time::now,
     },
     session::Session,
@@ -33,13 +34,13 @@ pub struct Call<'h> {
 pub struct Upsert<'a> {
     /// `12132132130`, `12132132130@c.us` or `1234567890@lid`.
     #[serde(borrow, default)]
-    #[schema(value_type = String, example = "12132132130@c.us")]
+    #[schema(value_type = ChatIdText, required, example = "12132132130@c.us")]
     chat_id: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = String, max_length = 255, example = "John")]
+    #[schema(value_type = FilledText, required, example = "John")]
     first_name: Given<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 255, example = "Doe")]
+    #[schema(value_type = Option<NameText>, example = "Doe")]
     last_name: Given<'a>,
 }
 

@@ -31,6 +31,12 @@ pub enum Upload {
     Csv(Bytes),
 }
 
+/// For the API description: the least that a sheet has.
+#[derive(ToSchema)]
+#[schema(as = SuperWabaSheet, value_type = String, pattern = "^(userNumber|phone)(,(userName|name))?(\\r?\\n[^\"]*)?$", example = "phone,name\n+971501234567,Ahmed Hassan\n")]
+#[expect(dead_code, reason = "describes what `sheet::rows` reads")]
+pub struct Sheet(String);
+
 /// For the API description.
 #[derive(ToSchema)]
 #[schema(as = SuperWabaFileForm)]

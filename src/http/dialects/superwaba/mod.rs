@@ -86,7 +86,7 @@ async fn create(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Change what is mentioned. Null clears; an unknown field beside known ones is ignored.
 #[utoipa::path(patch, path = "/contacts/{contactId}", tag = TAG, params(("contactId" = String, Path, description = "`contact_<uuid>`, the UUID alone, or the vendor contact id"), ("x-org-id" = String, Header, description = "The instance id")),
-    request_body = Change,
+    request_body = wire::ChangeWish,
     responses((status = 200, description = "the contact as it now is", body = Good<PatchedContact>), Errors))]
 async fn update(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::of(&heard);
@@ -99,7 +99,7 @@ async fn update(heard: Heard, door: Data<Door>) -> Answer {
 /// Add many contacts at once: JSON, a CSV body, or a file in a form. Rows that cannot be added are skipped and listed.
 #[utoipa::path(post, path = "/contacts/bulk", tag = TAG, params(("x-org-id" = String, Header, description = "The instance id")),
     request_body(description = "CSV: the header names `userNumber` (or `phone`), `userName` (or `name`), `email`, `countryCode`, `tags`; other columns become params.",
-        content((wire::ManyContacts = "application/json"), (String = "text/csv"), (bulk::FileForm = "multipart/form-data"))),
+        content((wire::ManyContacts = "application/json"), (bulk::Sheet = "text/csv"), (bulk::FileForm = "multipart/form-data"))),
     responses((status = 200, description = "what came of each row", body = Good<Report>), Errors))]
 async fn import(heard: Heard, door: Data<Door>) -> Answer {
     let session = Call::of(&heard).enter(&door, Scope::ContactsWrite)?;

@@ -21,6 +21,7 @@ use crate::{
         email::email,
         raw::RawField,
         room::{Fault, Heard},
+        schemas::{CountryText, EmailText, NameText, PhoneText, any_of_these, described, or_anything},
         time::now,
     },
     session::Session,
@@ -72,18 +73,18 @@ impl<'h> Call<'h> {
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct ListWish {
     /// 1 if not given.
-    #[param(value_type = Option<u32>, minimum = 1)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     pub page: u64,
     /// 20 if not given.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 100)]
     pub limit: u32,
     /// Found in a name, number or e-mail, whatever its case and accents.
     search: Option<String>,
-    /// `created_at` (default), `name` or `last_message_at`.
-    #[param(value_type = Option<String>)]
+    /// `created_at` (also when blank), `name` or `last_message_at`.
+    #[param(value_type = Option<String>, pattern = "^(created_at|name|last_message_at)?$")]
     sort_by: Sort,
-    /// `desc` (default) or `asc`.
-    #[param(value_type = Option<String>)]
+    /// `desc` (also when blank) or `asc`.
+    #[param(value_type = Option<String>, pattern = "^(desc|asc)?$")]
     sort_order: Direction,
 }
 
@@ -105,20 +106,19 @@ impl ListWish {
 #[schema(as = SuperWabaNewContact)]
 pub struct NewContact<'a> {
     #[serde(borrow, default)]
-    #[schema(value_type = String, example = "+971501234567")]
+    #[schema(value_type = PhoneText, required, example = "+971501234567")]
     user_number: RawField<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 255, example = "Ahmed Hassan")]
+    #[schema(value_type = Option<NameText>, example = "Ahmed Hassan")]
     user_name: RawField<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 254)]
+    #[schema(value_type = Option<EmailText>)]
     email: RawField<'a>,
-    /// ISO 3166-1 alpha-2.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, example = "AE")]
+    #[schema(value_type = Option<CountryText>)]
     country_code: RawField<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<Vec<String>>, max_items = 100)]
+    #[schema(value_type = Option<Vec<NameText>>, max_items = 100)]
     tags: RawField<'a>,
     #[serde(borrow, default)]
     #[schema(value_type = Option<Object>)]
@@ -130,8 +130,11 @@ pub struct NewContact<'a> {
 #[schema(as = SuperWabaManyContacts)]
 #[expect(dead_code, reason = "describes what `bulk` reads row by row")]
 pub struct ManyContacts {
+    #[schema(value_type = Vec<Row>)]
     contacts: Vec<NewContact<'static>>,
 }
+
+described!(Row = "SuperWabaRow", NewContact<'static>, or_anything);
 
 impl<'a> NewContact<'a> {
     pub fn edit(&self) -> Result<Edit, Invalid> {
@@ -159,17 +162,17 @@ impl<'a> NewContact<'a> {
 #[schema(as = SuperWabaChange)]
 pub struct Change<'a> {
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 255)]
+    #[schema(value_type = Option<NameText>)]
     name: RawField<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 254)]
+    #[schema(value_type = Option<EmailText>)]
     email: RawField<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, example = "AE")]
+    #[schema(value_type = Option<CountryText>)]
     country_code: RawField<'a>,
     /// Replaces all tags.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<Vec<String>>, max_items = 100)]
+    #[schema(value_type = Option<Vec<NameText>>, max_items = 100)]
     tags: RawField<'a>,
     /// Replaces all params.
     #[serde(borrow, default)]
@@ -179,12 +182,21 @@ pub struct Change<'a> {
     #[schema(value_type = Option<bool>)]
     is_blocked: RawField<'a>,
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>, max_length = 255)]
+    #[schema(value_type = Option<NameText>)]
     source: RawField<'a>,
     #[serde(borrow, default)]
     #[schema(value_type = Option<bool>)]
     opted_in: RawField<'a>,
 }
+
+described!(
+    /// A change that changes something.
+    ChangeWish = "SuperWabaChangeWish",
+    Change<'static>,
+    |change| any_of_these(change, CHANGEABLE)
+);
+
+const CHANGEABLE: [&str; 8] = ["name", "email", "country_code", "tags", "params", "is_blocked", "source", "opted_in"];
 
 impl Change<'_> {
     pub fn patch(&self) -> Result<Patch, Fault> {

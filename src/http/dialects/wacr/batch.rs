@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, Schema, schema::SchemaType},
+};
 
 use super::{
     Answer, TAG,
-    contact::{self, ContactFields, ContactJson},
+    contact::{self, ContactJson, NewContactFields},
     enter,
     entry::Included,
     envelope::{Envelope, done},
@@ -23,7 +26,11 @@ use super::{
 use crate::{
     domain::{Change, Edit, Error, Field, Outcome, Precondition, Result},
     gateway::Scope,
-    http::{Door, room::Heard},
+    http::{
+        Door,
+        room::Heard,
+        schemas::{described, or_anything},
+    },
 };
 
 /// Deletions that wait for one commit; others get their turn in between.
@@ -147,7 +154,7 @@ struct Skipped<'b> {
     index: usize,
     #[schema(example = "Duplicate phone")]
     reason: &'static str,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     data: &'b Value,
 }
 
@@ -155,7 +162,7 @@ struct Skipped<'b> {
 #[schema(as = WacrBatchError)]
 struct Failed<'b> {
     index: usize,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     data: &'b Value,
     errors: BTreeMap<&'b str, Vec<String>>,
 }
@@ -209,20 +216,29 @@ struct DeletedSummary {
 #[schema(as = WacrBatch)]
 #[expect(dead_code, reason = "describes what `Batch::read` reads")]
 struct BatchFields {
-    contacts: Vec<ContactFields>,
+    #[schema(value_type = Vec<Item>, min_items = 1)]
+    contacts: Vec<NewContactFields>,
     options: Option<BatchOptions>,
 }
+
+described!(Item = "WacrBatchItem", NewContactFields, or_anything);
 
 #[derive(Debug, ToSchema)]
 #[schema(as = WacrBatchOptions)]
 #[expect(dead_code, reason = "describes what `Batch::read` reads")]
 struct BatchOptions {
     /// False: all or none.
-    #[schema(default = true)]
+    #[schema(schema_with = flag_schema)]
     continue_on_error: Option<bool>,
     /// Contacts whose phone is known already are no errors.
-    #[schema(default = false)]
+    #[schema(schema_with = flag_schema)]
     skip_duplicates: Option<bool>,
+}
+
+/// What `flag` reads, and what counts as not given.
+fn flag_schema() -> Schema {
+    let words = [json!(true), json!(false), json!(1), json!(0), json!("1"), json!("0"), json!(""), Value::Null];
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).enum_values(Some(words)).into()
 }
 
 #[derive(Debug, ToSchema)]

@@ -15,7 +15,10 @@ use crate::{
         CardPatch, ChatId, Contact, ContactId, Edit, Field, NamePart, Patch, Precondition, Require, SavedPatch, Source,
         Who,
     },
-    http::time::{now, rfc3339_seconds},
+    http::{
+        schemas::{FilledText, PhoneText},
+        time::{now, rfc3339_seconds},
+    },
 };
 
 const SOURCE: Source = Source::known("wacr");
@@ -147,25 +150,58 @@ pub fn deletion(id: i64) -> Edit {
     Edit::new(Who::Id(ContactId(id)), crate::domain::Act::Delete, now(), SOURCE)
 }
 
-/// The fields of a contact; on POST the first six are required, on PATCH none is.
+/// The fields of a new contact.
+#[derive(Debug, ToSchema)]
+#[schema(as = WacrNewContactFields)]
+#[expect(dead_code, reason = "describes the fields that `creation` reads")]
+pub struct NewContactFields {
+    #[schema(value_type = FilledText, example = "John")]
+    firstname: String,
+    #[schema(value_type = FilledText, example = "Doe")]
+    lastname: String,
+    /// Unique, by its digits.
+    #[schema(value_type = PhoneText, example = "+919587422369")]
+    phone: String,
+    /// `lead`, `customer` or `guest`.
+    #[schema(rename = "type", pattern = "^(lead|customer|guest)$")]
+    kind: String,
+    source_id: i64,
+    status_id: i64,
+    #[schema(inline)]
+    #[serde(flatten)]
+    more: MoreFields,
+}
+
+/// The fields of a contact that are to be changed.
 #[derive(Debug, ToSchema)]
 #[schema(as = WacrContactFields)]
-#[expect(dead_code, reason = "describes the fields that `creation` and `change` read")]
+#[expect(dead_code, reason = "describes the fields that `change` reads")]
 pub struct ContactFields {
-    #[schema(max_length = 255)]
+    #[schema(value_type = Option<FilledText>, nullable = false, example = "John")]
     firstname: Option<String>,
-    #[schema(max_length = 255)]
+    #[schema(value_type = Option<FilledText>, nullable = false, example = "Doe")]
     lastname: Option<String>,
     /// Unique, by its digits.
-    #[schema(max_length = 20, example = "+919587422369")]
+    #[schema(value_type = Option<PhoneText>, nullable = false, example = "+919587422369")]
     phone: Option<String>,
     /// `lead`, `customer` or `guest`.
-    #[schema(rename = "type")]
+    #[schema(rename = "type", nullable = false, pattern = "^(lead|customer|guest)$")]
     kind: Option<String>,
+    #[schema(nullable = false)]
     source_id: Option<i64>,
+    #[schema(nullable = false)]
     status_id: Option<i64>,
+    #[schema(inline)]
+    #[serde(flatten)]
+    more: MoreFields,
+}
+
+/// The fields that are optional also in a new contact; null and blank clear.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes the fields that `patch` reads")]
+pub struct MoreFields {
     /// Unique, whatever its case.
-    #[schema(max_length = 191)]
+    #[schema(max_length = 191, pattern = "^([^\\s\\x00-\\x1f\\x7f-\\x9f@]+@[^\\s\\x00-\\x1f\\x7f-\\x9f@]+)?$")]
     email: Option<String>,
     #[schema(max_length = 255)]
     company: Option<String>,

@@ -4,12 +4,12 @@ use actix_web::web::Data;
 
 use super::{
     Answer, TAG,
-    contact::{self, ContactFields, ContactJson},
+    contact::{self, ContactFields, ContactJson, NewContactFields},
     contact_id, enter,
     entry::Included,
     envelope::{Envelope, Nothing, created, done, gone, listed, shown},
     filters,
-    paging::Window,
+    paging::{LooseNumber, Window},
     problem::{Creating, Deleting, Errors, Fetching, Listing, Updating},
 };
 use crate::{
@@ -20,11 +20,11 @@ use crate::{
 
 /// Contacts by page; `filter[type|status_id|source_id|assigned_id|created_at|group_id]`, each also with `[gte]`, `[lte]`, `[gt]`, `[lt]`, `[ne]`, `[like]`, `[in]`, `[not_in]`, `[between]` and `[null]`.
 #[utoipa::path(get, path = "/contacts", operation_id = "wacr_list_contacts", tag = TAG, params(
-    ("page" = Option<u64>, Query), ("per_page" = Option<u64>, Query, description = "15 if not given, at most 100"),
+    ("page" = Option<LooseNumber>, Query), ("per_page" = Option<LooseNumber>, Query, description = "15 if not given, at most 100"),
     ("sort" = Option<String>, Query, description = "`id`, `firstname`, `lastname`, `created_at`, `updated_at`; a comma list, `-` before one turns it round"),
     ("search" = Option<String>, Query, description = "in names, e-mail, phone and company; also `q`"),
     ("include" = Option<String>, Query, description = "`groups`, `source`, `status`; a comma list"),
-    ("fields" = Option<String>, Query, description = "taken, without effect, as with the vendor")),
+    ("fields" = Option<String>, Query, description = "taken, without effect, as with the vendor"), filters::Filters),
     responses((status = 200, description = "the contacts", body = Envelope<Vec<ContactJson>>), Errors))]
 pub async fn list(heard: Heard, door: Data<Door>) -> Answer<Listing> {
     let session = enter(&door, &heard, Scope::ContactsRead)?;
@@ -37,7 +37,7 @@ pub async fn list(heard: Heard, door: Data<Door>) -> Answer<Listing> {
 }
 
 /// A new contact.
-#[utoipa::path(post, path = "/contacts", operation_id = "wacr_create_contact", tag = TAG, request_body = ContactFields,
+#[utoipa::path(post, path = "/contacts", operation_id = "wacr_create_contact", tag = TAG, request_body = NewContactFields,
     responses((status = 201, description = "created", body = Envelope<ContactJson>), Errors))]
 pub async fn create(heard: Heard, door: Data<Door>) -> Answer<Creating> {
     let session = enter(&door, &heard, Scope::ContactsWrite)?;

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil};
+use utoipa::IntoParams;
 
 use super::paging::Window;
 use crate::{
     book::{Direction, Filter, FilterField, PageQuery, Sort, Test, Value},
     domain::Invalid,
-    http::params::Params,
+    http::{params::Params, schemas::MomentText},
 };
 
 /// What a field holds.
@@ -39,6 +40,32 @@ const SORTS: [(&str, Sort); 5] = [
     ("created_at", Sort::Created),
     ("updated_at", Sort::Updated),
 ];
+
+/// For the API description: each field alone, and the operators most used. All operators go with all fields.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters that `filters` reads")]
+pub struct Filters {
+    /// `lead`, `customer` or `guest`.
+    #[param(rename = "filter[type]")]
+    kind: Option<String>,
+    #[param(rename = "filter[status_id]")]
+    status_id: Option<i64>,
+    #[param(rename = "filter[source_id]")]
+    source_id: Option<i64>,
+    #[param(rename = "filter[assigned_id]")]
+    assigned_id: Option<i64>,
+    #[param(rename = "filter[group_id]")]
+    group_id: Option<i64>,
+    /// A comma list: in any of these groups.
+    #[param(rename = "filter[group_id][in]", pattern = "^([0-9]{1,18}(,[0-9]{1,18})*)?$")]
+    group_ids: Option<String>,
+    /// Created then or later: a time, or a date for its midnight in UTC.
+    #[param(rename = "filter[created_at][gte]", value_type = Option<MomentText>)]
+    created_from: Option<String>,
+    #[param(rename = "filter[created_at][lte]", value_type = Option<MomentText>)]
+    created_until: Option<String>,
+}
 
 /// Values of one list; more is no question that a person asks.
 const MOST_VALUES: usize = 1000;

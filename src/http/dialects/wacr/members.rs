@@ -73,6 +73,8 @@ fn changed(settled: &Settled) -> Result<usize> {
 #[schema(as = WacrMembers)]
 #[expect(dead_code, reason = "describes what `some_ids` reads")]
 struct Members {
+    /// Each once.
+    #[schema(min_items = 1)]
     contact_ids: Vec<i64>,
 }
 

@@ -38,35 +38,38 @@ type Answer<S> = Result<HttpResponse, Problem<S>>;
 
 /// For the API description.
 #[derive(OpenApi)]
-#[openapi(paths(
-    contacts::list,
-    contacts::create,
-    contacts::fetch,
-    contacts::update,
-    contacts::delete,
-    batch::create_many,
-    batch::delete_many,
-    groups::list,
-    groups::create,
-    groups::fetch,
-    groups::update,
-    groups::delete,
-    members::add,
-    members::remove,
-    sources::list,
-    sources::create,
-    sources::fetch,
-    sources::update,
-    sources::delete,
-    statuses::list,
-    statuses::create,
-    statuses::fetch,
-    statuses::update,
-    statuses::delete,
-    account::info,
-    account::usage,
-    account::limits
-))]
+#[openapi(
+    components(schemas(paging::LooseNumber)),
+    paths(
+        contacts::list,
+        contacts::create,
+        contacts::fetch,
+        contacts::update,
+        contacts::delete,
+        batch::create_many,
+        batch::delete_many,
+        groups::list,
+        groups::create,
+        groups::fetch,
+        groups::update,
+        groups::delete,
+        members::add,
+        members::remove,
+        sources::list,
+        sources::create,
+        sources::fetch,
+        sources::update,
+        sources::delete,
+        statuses::list,
+        statuses::create,
+        statuses::fetch,
+        statuses::update,
+        statuses::delete,
+        account::info,
+        account::usage,
+        account::limits
+    )
+)]
 pub struct Description;
 
 const TAG: &str = "WA.cr";

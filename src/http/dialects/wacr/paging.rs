@@ -18,6 +18,16 @@ pub struct Window {
     query: Vec<(String, String)>,
 }
 
+/// For the API description: what is no number counts as not given, what is out of range is brought into it.
+#[derive(ToSchema)]
+#[schema(as = WacrLooseNumber)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what `Window::hear` reads")]
+pub enum LooseNumber {
+    Number(i64),
+    NotGiven(String),
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WacrPagination)]
 pub struct Pagination {

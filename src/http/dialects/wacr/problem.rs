@@ -52,6 +52,9 @@ pub enum Errors {
     /// Busy, or the outcome of a write is unknown; see Retry-After.
     #[response(status = 503)]
     Unavailable(#[to_schema] Refusal),
+    /// The disk is full.
+    #[response(status = 507)]
+    Full(#[to_schema] Refusal),
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -10,7 +10,7 @@ use super::{
     entry::EntryJson,
     envelope::{created, done, gone, listed, shown},
     filters,
-    paging::Window,
+    paging::{LooseNumber, Window},
     problem::{Groups, Sources, Statuses, Subject},
     rules::{Fields, Form, color, name},
     wrongs::Wrongs,
@@ -23,6 +23,7 @@ use crate::{
         Door,
         params::Params,
         room::Heard,
+        schemas::FilledText,
         time::{now, rfc3339_seconds},
     },
     session::Session,
@@ -211,7 +212,7 @@ fn holds(test: &Test, at: Moment) -> bool {
 #[expect(dead_code, reason = "describes the fields that `body` reads")]
 pub struct EntryFields {
     /// Unique, whatever its case.
-    #[schema(max_length = 255)]
+    #[schema(value_type = FilledText)]
     name: String,
 }
 
@@ -221,10 +222,10 @@ pub struct EntryFields {
 #[expect(dead_code, reason = "describes the fields that `body` reads")]
 pub struct StatusFields {
     /// Unique, whatever its case.
-    #[schema(max_length = 255)]
+    #[schema(value_type = FilledText)]
     name: String,
     /// Absent is null, also in a change.
-    #[schema(pattern = "^#[0-9A-Fa-f]{6}$", example = "#FF5733")]
+    #[schema(pattern = "^(#[0-9A-Fa-f]{6})?$", example = "#FF5733")]
     color: Option<String>,
 }
 
@@ -233,8 +234,10 @@ pub struct StatusFields {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes the parameters that `Wish::read` and `Window::hear` read")]
 pub struct ListParams {
+    #[param(value_type = Option<LooseNumber>)]
     page: Option<u64>,
     /// 15 if not given, at most 100.
+    #[param(value_type = Option<LooseNumber>)]
     per_page: Option<u64>,
     /// In the name; also `q`.
     search: Option<String>,

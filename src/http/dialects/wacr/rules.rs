@@ -162,9 +162,8 @@ pub fn kind(value: &Value) -> Result<Kind, Wrong> {
 /// A whole number, which the vendor's framework also takes as text.
 pub fn whole(value: &Value) -> Result<i64, Wrong> {
     let number = match value {
-        Value::Number(number) => number.as_i64(),
         Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+        number => crate::http::fields::whole(number),
     };
     number.ok_or(Wrong::NotWhole)
 }

@@ -21,6 +21,7 @@ use crate::{
         flat::{About, Count, FlatContact, FlatMapping, NumberCheck, Picture},
         json, long_list,
         room::{self, Fault, Heard, Problem, no_route, on, tell_outcome},
+        schemas::{ChatIdText, Flag, LidText, LoosePhoneText, SortByText, SortOrderText},
     },
 };
 use problem::{Errors, Waha};
@@ -82,7 +83,7 @@ pub fn mount(config: &mut web::ServiceConfig, prefixes: &[String]) {
 
 /// All contacts; without a limit really all.
 #[utoipa::path(get, path = "/contacts/all", operation_id = "waha_contacts_all", tag = TAG, security(("api_key" = [])),
-    params(InQuery, Window, ("sortBy" = Option<String>, Query, description = "`name` (default) or `id`"), ("sortOrder" = Option<String>, Query, description = "`asc` (default) or `desc`")),
+    params(InQuery, Window, ("sortBy" = Option<SortByText>, Query), ("sortOrder" = Option<SortOrderText>, Query)),
     responses((status = 200, description = "the contacts", body = Vec<FlatContact>), Errors))]
 async fn all(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -92,7 +93,7 @@ async fn all(heard: Heard, door: Data<Door>) -> Answer {
 
 /// One contact. A stranger is answered with null names.
 #[utoipa::path(get, path = "/contacts", operation_id = "waha_contact", tag = TAG, security(("api_key" = [])),
-    params(("contactId" = String, Query, example = "11231231231@c.us"), InQuery),
+    params(("contactId" = ChatIdText, Query), InQuery),
     responses((status = 200, description = "the contact", body = FlatContact), Errors))]
 async fn contact(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -101,7 +102,7 @@ async fn contact(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Whether the book knows this number (without a linked phone it cannot know more).
 #[utoipa::path(get, path = "/contacts/check-exists", operation_id = "waha_check_exists", tag = TAG, security(("api_key" = [])),
-    params(("phone" = String, Query, example = "11231231231"), InQuery),
+    params(("phone" = LoosePhoneText, Query), InQuery),
     responses((status = 200, description = "known or not", body = NumberCheck), Errors))]
 async fn check_exists(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -111,7 +112,7 @@ async fn check_exists(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Null without a linked phone.
 #[utoipa::path(get, path = "/contacts/about", operation_id = "waha_about", tag = TAG, security(("api_key" = [])),
-    params(("contactId" = String, Query), InQuery),
+    params(("contactId" = ChatIdText, Query), InQuery),
     responses((status = 200, description = "what is known", body = About), Errors))]
 async fn about(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -120,7 +121,7 @@ async fn about(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Null without a linked phone.
 #[utoipa::path(get, path = "/contacts/profile-picture", operation_id = "waha_profile_picture", tag = TAG, security(("api_key" = [])),
-    params(("contactId" = String, Query), ("refresh" = Option<bool>, Query), InQuery),
+    params(("contactId" = ChatIdText, Query), ("refresh" = Option<Flag>, Query), InQuery),
     responses((status = 200, description = "what is known", body = Picture), Errors))]
 async fn profile_picture(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -145,7 +146,7 @@ async fn unblock(heard: Heard, door: Data<Door>) -> Answer {
 
 /// One contact.
 #[utoipa::path(get, path = "/{session}/contacts/{id}", operation_id = "waha_contact_in_path", tag = TAG, security(("api_key" = [])),
-    params(("session" = String, Path, example = "default"), ("id" = String, Path, example = "11231231231@c.us")),
+    params(("session" = String, Path, example = "default"), ("id" = ChatIdText, Path)),
     responses((status = 200, description = "the contact", body = FlatContact), Errors))]
 async fn contact_in_path(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -154,7 +155,7 @@ async fn contact_in_path(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Save a contact's private name; idempotent.
 #[utoipa::path(put, path = "/{session}/contacts/{id}", operation_id = "waha_rename", tag = TAG, security(("api_key" = [])),
-    params(("session" = String, Path, example = "default"), ("id" = String, Path, example = "11231231231@c.us")),
+    params(("session" = String, Path, example = "default"), ("id" = ChatIdText, Path)),
     request_body = ContactUpdateBody, responses((status = 200, description = "contact saved", body = Success), Errors))]
 async fn rename(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -182,7 +183,7 @@ async fn lid_count(heard: Heard, door: Data<Door>) -> Answer {
 
 /// The LID of a phone; null if it is not known. A LID is answered with itself.
 #[utoipa::path(get, path = "/{session}/lids/pn/{phoneNumber}", operation_id = "waha_lid_of_phone", tag = TAG, security(("api_key" = [])),
-    params(("session" = String, Path, example = "default"), ("phoneNumber" = String, Path, example = "11231231231")),
+    params(("session" = String, Path, example = "default"), ("phoneNumber" = ChatIdText, Path)),
     responses((status = 200, description = "the mapping", body = FlatMapping), Errors))]
 async fn lid_of_phone(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -195,7 +196,7 @@ async fn lid_of_phone(heard: Heard, door: Data<Door>) -> Answer {
 
 /// The phone of a LID; null if it is not known.
 #[utoipa::path(get, path = "/{session}/lids/{lid}", operation_id = "waha_phone_of_lid", tag = TAG, security(("api_key" = [])),
-    params(("session" = String, Path, example = "default"), ("lid" = String, Path, example = "999888777@lid")),
+    params(("session" = String, Path, example = "default"), ("lid" = LidText, Path)),
     responses((status = 200, description = "the mapping", body = FlatMapping), Errors))]
 async fn phone_of_lid(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
@@ -205,7 +206,7 @@ async fn phone_of_lid(heard: Heard, door: Data<Door>) -> Answer {
 
 /// The sessions that the key opens: one.
 #[utoipa::path(get, path = "/sessions", operation_id = "waha_sessions", tag = TAG, security(("api_key" = [])),
-    params(("all" = Option<bool>, Query)),
+    params(("all" = Option<Flag>, Query)),
     responses((status = 200, description = "the session", body = Vec<SessionInfo>), Errors))]
 async fn sessions(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);

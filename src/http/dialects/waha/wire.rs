@@ -14,6 +14,7 @@ use crate::{
         naming,
         params::{self, Params},
         room::{Fault, Heard},
+        schemas::{ChatIdText, NameText},
         time::now,
     },
     session::Session,
@@ -151,9 +152,9 @@ fn edit(who: ChatId, patch: Patch) -> Edit {
 #[schema(as = WahaContactUpdateBody, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `Call` reads")]
 pub struct ContactUpdateBody {
-    #[schema(max_length = 255, example = "John")]
+    #[schema(value_type = Option<NameText>, example = "John")]
     first_name: Option<String>,
-    #[schema(max_length = 255, example = "Doe")]
+    #[schema(value_type = Option<NameText>, example = "Doe")]
     last_name: Option<String>,
 }
 
@@ -162,7 +163,7 @@ pub struct ContactUpdateBody {
 #[schema(as = WahaContactRequest, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `Call` reads")]
 pub struct ContactRequest {
-    #[schema(example = "11111111111@c.us")]
+    #[schema(value_type = ChatIdText, example = "11111111111@c.us")]
     contact_id: String,
     #[schema(example = "default")]
     session: Option<String>,
@@ -182,10 +183,10 @@ pub struct InQuery {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `Call` reads")]
 pub struct Window {
-    #[param(minimum = 1)]
-    limit: Option<u32>,
-    #[param(minimum = 0)]
-    offset: Option<u32>,
+    #[param(minimum = 1, maximum = 4_294_967_295_i64)]
+    limit: Option<i64>,
+    #[param(minimum = 0, maximum = 4_294_967_295_i64)]
+    offset: Option<i64>,
 }
 
 /// `{"success":true}`

@@ -22,7 +22,7 @@ use crate::{
         flat::{About, Count, FlatContact, FlatMapping, NumberCheck, Picture},
         json,
         room::{self, Heard, Problem, no_route, on, tell_outcome},
-        schemas::{ChatIdText, LidText, LoosePhoneText, NameText, PhoneText},
+        schemas::{ChatIdText, Flag, LidText, LoosePhoneText, NameText, PhoneText},
     },
 };
 use problem::{Errors, Wawp};
@@ -88,7 +88,7 @@ async fn update(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Save a contact's private name. Names and credentials in the body or in the query; `{chatId}` in the path may be left as it is with the id in the query.
 #[utoipa::path(put, path = "/contacts/{chatId}", tag = TAG, params(("chatId" = ChatIdText, Path), ("firstName" = Option<NameText>, Query), ("lastName" = Option<NameText>, Query)),
-    request_body = Option<NamesBody>,
+    request_body = NamesBody,
     responses((status = 200, description = "contact saved", body = Saved), Errors))]
 async fn update_in_path(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;
@@ -155,7 +155,7 @@ async fn about(heard: Heard, door: Data<Door>) -> Answer {
 }
 
 /// Null without a linked phone.
-#[utoipa::path(get, path = "/contacts/profile-picture", tag = TAG, params(("contactId" = ChatIdText, Query), ("refresh" = Option<bool>, Query)),
+#[utoipa::path(get, path = "/contacts/profile-picture", tag = TAG, params(("contactId" = ChatIdText, Query), ("refresh" = Option<Flag>, Query)),
     responses((status = 200, description = "what is known", body = Picture), Errors))]
 async fn profile_picture(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard)?;

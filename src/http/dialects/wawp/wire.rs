@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     book::PageQuery,
-    domain::{ChatId, Edit, Invalid, Patch, Source},
+    domain::{ChatId, Edit, Field, Invalid, NamePart, Patch, Source},
     gateway::{Credentials, Scope},
     http::{
         Door,
@@ -14,7 +14,7 @@ use crate::{
         naming,
         params::{self, Params},
         room::{Fault, Heard},
-        schemas::{ChatIdText, NameText},
+        schemas::{ChatIdText, NameText, SortByText, SortOrderText},
         time::now,
     },
     session::Session,
@@ -113,8 +113,8 @@ impl<'h> Call<'h> {
 
     /// `""` and null clear that part.
     pub fn saved_names(&self, who: ChatId) -> Result<Edit, Invalid> {
-        let first = naming::part(self.text("firstName", &self.body.first_name)?, "firstName")?;
-        let last = naming::part(self.text("lastName", &self.body.last_name)?, "lastName")?;
+        let first = self.name("firstName", &self.body.first_name)?;
+        let last = self.name("lastName", &self.body.last_name)?;
         Ok(edit(who, naming::renamed(first, last)))
     }
 
@@ -137,6 +137,12 @@ impl<'h> Call<'h> {
         self.params.chat_id_or(field, body)
     }
 
+    /// The query counts; a name in the body must make sense nevertheless.
+    fn name(&self, field: &'static str, body: &Given<'_>) -> Result<Field<NamePart>, Invalid> {
+        let in_body = naming::part(body.text(field)?, field)?;
+        self.params.text(field).map_or(Ok(in_body), |text| naming::part(Some(Some(text)), field))
+    }
+
     /// Not given; given as null; given.
     fn text<'s>(&'s self, field: &'static str, body: &'s Given<'_>) -> Result<Option<Option<&'s str>>, Invalid> {
         self.params.text_or(field, body)
@@ -153,6 +159,7 @@ fn edit(who: ChatId, patch: Patch) -> Edit {
 
 /// `{"ok": true}`
 #[derive(Debug, ToSchema)]
+#[schema(as = WawpSaved)]
 #[expect(dead_code, reason = "describes the constant answer")]
 pub struct Saved {
     #[schema(example = true)]
@@ -225,16 +232,15 @@ pub struct Window {
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes the parameters that `Call::page` reads")]
 pub struct Order {
-    /// `name` or `id`, in any case.
-    #[param(pattern = "^(name|id)$")]
+    #[param(value_type = Option<SortByText>)]
     sort_by: Option<String>,
-    /// `ASC` or `DESC`, in any case.
-    #[param(pattern = "^(ASC|DESC|asc|desc)$")]
+    #[param(value_type = Option<SortOrderText>)]
     sort_order: Option<String>,
 }
 
 /// `GET /v2/lids/pn/{number}` and its counterpart.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WawpMapping)]
 pub struct LidOfPhone {
     #[schema(example = "999888777@lid")]
     lid: Option<String>,

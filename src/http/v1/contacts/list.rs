@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 use crate::{
     book::{Cursor, Direction, Filter, FilterField, PageQuery, Sort, Test, Value},
     domain::Invalid,
-    http::{params::Params, time::parse_rfc3339},
+    http::{params::Params, schemas::Flag, time::parse_rfc3339},
 };
 
 const LIMIT: u64 = 100;
@@ -32,7 +32,7 @@ pub struct Query {
     /// Found anywhere in a name, number, e-mail or company, whatever its case and accents.
     search: Option<String>,
     /// `created` (default), `updated`, `name`, `chat_id` or `last_message`; a `-` before it turns it round.
-    #[param(pattern = "^-?(created|updated|name|chat_id|last_message)$")]
+    #[param(pattern = "^(-?(created|updated|name|chat_id|last_message))?$")]
     sort: Option<String>,
     /// `lead`, `customer` or `guest`.
     #[param(pattern = "^(lead|customer|guest)$")]
@@ -42,6 +42,7 @@ pub struct Query {
     assigned_id: Option<i64>,
     group_id: Option<i64>,
     tag: Option<String>,
+    #[param(value_type = Option<Flag>)]
     blocked: Option<bool>,
     /// RFC 3339; contacts changed then or later.
     #[param(format = DateTime)]
@@ -112,7 +113,7 @@ fn filters(params: &Params<'_>) -> Result<Vec<Filter>, Invalid> {
             "group_id" => (FilterField::GroupId, Test::Equals(number("group_id")?)),
             "tag" => (FilterField::Tag, Test::Equals(Value::Text(text.to_owned()))),
             "blocked" => {
-                let blocked = params.flag("blocked")?.unwrap_or_default();
+                let Some(blocked) = params.flag("blocked")? else { continue };
                 (FilterField::Blocked, Test::Equals(Value::Number(blocked.into())))
             }
             "updated_since" => (FilterField::UpdatedAt, since("updated_since")?),

@@ -19,7 +19,7 @@ use crate::{
         fields::Fields,
         params::chat_id,
         room::{Fault, Heard},
-        schemas::ChatIdText,
+        schemas::{ChatIdText, CountryText, FilledText, ShortEmailText, described, or_any_object},
         time::{now, rfc3339},
     },
     session::Session,
@@ -195,7 +195,7 @@ pub struct WritableContact {
     first_name: Option<String>,
     #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", example = "Smith")]
     last_name: Option<String>,
-    #[schema(max_length = 191, pattern = "^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$")]
+    #[schema(value_type = Option<ShortEmailText>)]
     email: Option<String>,
     #[schema(max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     company: Option<String>,
@@ -209,8 +209,7 @@ pub struct WritableContact {
     zip: Option<String>,
     #[schema(max_length = 500, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     address: Option<String>,
-    /// ISO 3166-1 alpha-2.
-    #[schema(pattern = "^[A-Za-z]{2}$")]
+    #[schema(value_type = Option<CountryText>)]
     country_code: Option<String>,
     country_id: Option<i64>,
     assigned_id: Option<i64>,
@@ -223,9 +222,9 @@ pub struct WritableContact {
     status_id: Option<i64>,
     /// All must exist.
     groups: Option<Vec<i64>>,
-    #[schema(value_type = Option<Vec<Word>>, max_items = 100)]
+    #[schema(value_type = Option<Vec<FilledText>>, max_items = 100)]
     tags: Option<Vec<String>>,
-    #[schema(value_type = Option<Vec<Word>>, max_items = 100)]
+    #[schema(value_type = Option<Vec<FilledText>>, max_items = 100)]
     labels: Option<Vec<String>>,
     /// At most 100 keys and 64 KiB; the values are any JSON.
     #[schema(value_type = Option<Object>)]
@@ -233,12 +232,6 @@ pub struct WritableContact {
     opted_in: Option<bool>,
     blocked: Option<bool>,
 }
-
-/// A tag or label.
-#[derive(Debug, ToSchema)]
-#[schema(value_type = String, min_length = 1, max_length = 255, pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]+$")]
-#[expect(dead_code, reason = "describes an entry of `tags`")]
-pub struct Word(String);
 
 /// What it means that a field is not in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,7 +243,7 @@ pub enum Missing {
 pub fn patch(fields: &Fields, missing: Missing) -> Result<Patch, Invalid> {
     let text = |name, most| Ok::<_, Invalid>(or(missing, fields.line(name, most)?.map(NamePart::into_text)));
     let email = match fields.text("email")?.try_map(|text| email(text, "email"))? {
-        Field::Set(Some(text)) if text.len() > 191 => {
+        Field::Set(Some(text)) if text.chars().nth(191).is_some() => {
             return Err(Invalid::new("email", "must not be longer than 191 characters"));
         }
         Field::Set(None) => Field::Clear,
@@ -356,16 +349,16 @@ fn none_if_empty<T>(field: Field<Vec<T>>) -> Field<Vec<T>> {
     }
 }
 
-/// The conditions that a write may carry.
+/// The conditions that a write may carry. Two at once never hold.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header, rename_all = "kebab-case")]
 #[expect(dead_code, reason = "describes the headers that `precondition` and `idempotency_key` read")]
 pub struct Conditions {
     /// Only if the contact is at this ETag; `*`: only if there is one.
-    #[param(rename = "If-Match", pattern = "^(\"r[0-9]{1,18}\"|\\*)$")]
+    #[param(rename = "If-Match", example = "\"r7\"")]
     if_match: Option<String>,
     /// `*`: only if there is no such contact yet.
-    #[param(rename = "If-None-Match", pattern = "^\\*$")]
+    #[param(rename = "If-None-Match", example = "*")]
     if_none_match: Option<String>,
     /// A repeated request under the same key is answered as the first one was, for a day.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
@@ -377,17 +370,69 @@ pub fn etag(revision: Revision) -> String {
     format!("\"r{revision}\"")
 }
 
+/// At which no contact ever is.
+const NEVER: Revision = Revision::new(0);
+
+/// As RFC 9110 has it. A tag that is none of ours names nothing that there is: such an If-Match never holds, such an
+/// If-None-Match always.
 pub fn precondition(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Option<Precondition>, Invalid> {
-    match (if_match.map(str::trim), if_none_match.map(str::trim)) {
-        (Some(_), Some(_)) => Err(Invalid::new("If-Match", "and If-None-Match exclude each other")),
-        (None, None) => Ok(None),
-        (None, Some("*")) => Ok(Some(Precondition::Absent)),
-        (None, Some(_)) => Err(Invalid::new("If-None-Match", "must be * for a write")),
-        (Some("*"), None) => Ok(Some(Precondition::Present)),
-        (Some(tag), None) => {
-            let revision = tag.strip_prefix("\"r").and_then(|rest| rest.strip_suffix('"')?.parse().ok());
-            let refused = || Invalid::new("If-Match", "must be one ETag as this API gave it, such as \"r7\", or *");
-            revision.map(|number| Some(Precondition::At(Revision::new(number)))).ok_or_else(refused)
+    let if_match = if_match.map(if_match_condition).transpose()?;
+    let if_none_match = if_none_match.map(if_none_match_condition).transpose()?.flatten();
+    // Together, whatever the contact is, one of the two does not hold.
+    Ok(if if_match.is_some() && if_none_match.is_some() {
+        Some(Precondition::At(NEVER))
+    } else {
+        if_match.or(if_none_match)
+    })
+}
+
+fn if_match_condition(text: &str) -> Result<Precondition, Invalid> {
+    if text.trim() == "*" {
+        return Ok(Precondition::Present);
+    }
+    let refused = || Invalid::new("If-Match", "must be one ETag as this API gave it, such as \"r7\", or *");
+    // Weak tags are never the same here.
+    let ours: Vec<_> =
+        entity_tags(text).ok_or_else(refused)?.filter(|tag| !tag.is_weak).filter_map(Tag::revision).collect();
+    match ours.as_slice() {
+        [] => Ok(Precondition::At(NEVER)),
+        [revision] => Ok(Precondition::At(*revision)),
+        _ => Err(refused()),
+    }
+}
+
+fn if_none_match_condition(text: &str) -> Result<Option<Precondition>, Invalid> {
+    if text.trim() == "*" {
+        return Ok(Some(Precondition::Absent));
+    }
+    let refused = || Invalid::new("If-None-Match", "must be * for a write");
+    let mut ours = entity_tags(text).ok_or_else(refused)?.filter_map(Tag::revision);
+    ours.next().map_or(Ok(None), |_| Err(refused()))
+}
+
+struct Tag<'t> {
+    is_weak: bool,
+    opaque: &'t str,
+}
+
+impl Tag<'_> {
+    /// If it is a tag that `etag` makes.
+    fn revision(self) -> Option<Revision> {
+        self.opaque.strip_prefix('r')?.parse().ok().map(Revision::new)
+    }
+}
+
+/// A list of entity tags; `None` if it is not one.
+fn entity_tags(list: &str) -> Option<impl Iterator<Item = Tag<'_>>> {
+    let (mut tags, mut rest) = (Vec::new(), list.trim());
+    loop {
+        let strong = rest.strip_prefix("W/");
+        let (opaque, after) = strong.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
+        tags.push(Tag { is_weak: strong.is_some(), opaque });
+        match after.trim_start().strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None if after.trim().is_empty() => return Some(tags.into_iter()),
+            None => return None,
         }
     }
 }
@@ -413,7 +458,7 @@ pub fn idempotency_key(heard: &Heard) -> Result<Option<IdempotencyKey>, Fault> {
 pub struct BatchWish {
     /// At most 1000. Each has a `chat_id`, the fields to write, and `op`: `upsert` (default) or `delete`.
     #[serde(default)]
-    #[schema(value_type = Vec<BatchEdit>, min_items = 1, max_items = 1000, required)]
+    #[schema(value_type = Vec<BatchEntry>, min_items = 1, max_items = 1000, required)]
     edits: Vec<Fields>,
     /// All or none.
     #[serde(default)]
@@ -432,6 +477,8 @@ pub struct BatchEdit {
     #[serde(flatten)]
     fields: WritableContact,
 }
+
+described!(BatchEntry = "BatchEntry", BatchEdit, or_any_object);
 
 /// A batch as it was understood: edits that make sense, and for each row either its edit or what is wrong with it.
 pub struct Batch {
