@@ -1,8 +1,11 @@
 //! Contacts in the native API: read, list, put, patch, delete and batch, with ETag, If-Match, If-None-Match (RFC 9110) and
 //! `Idempotency-Key`. Every 2xx of a write is durable; the outcome says honestly what it changed.
 
+mod batch;
+mod conditions;
 mod list;
-mod wire;
+mod shown;
+mod written;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, Scope as Routes,
@@ -16,7 +19,7 @@ use utoipa::OpenApi;
 
 use super::{Answer, TAG};
 use crate::{
-    domain::{Act, Change, ChatId, Edit, Error, Invalid, Outcome, Precondition, Require, Result, Revision, Source},
+    domain::{Act, Change, ChatId, Edit, Error, Invalid, Precondition, Require, Result, Revision, Source},
     gateway::{Credentials, Scope},
     http::{
         Door,
@@ -28,7 +31,10 @@ use crate::{
     },
     session::Session,
 };
-use wire::{BatchAnswer, BatchWish, JsonContact, JsonOutcome, JsonPage, WritableContact};
+use batch::{BatchAnswer, BatchWish};
+use conditions::Conditions;
+use shown::{JsonContact, JsonOutcome, JsonPage};
+use written::{Missing, WritableContact};
 
 const SOURCE: Source = Source::known("v1");
 
@@ -73,30 +79,30 @@ async fn get(heard: Heard, door: Data<Door>) -> Answer {
 
 /// Makes the contact what the body says: what it does not mention is cleared. 201 when it is new.
 #[utoipa::path(put, path = "/instances/{i}/contacts/{chat_id}", tag = TAG,
-    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), wire::Conditions),
+    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), Conditions),
     request_body = WritableContact,
     responses((status = 200, description = "updated or unchanged", body = JsonOutcome),
               (status = 201, description = "created", body = JsonOutcome), Errors))]
 async fn put(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door, Scope::ContactsWrite)?;
-    let act = Act::Save(Box::new(wire::patch(&heard.json()?, wire::Missing::Clears)?));
+    let act = Act::Save(Box::new(written::patch(&heard.json()?, Missing::Clears)?));
     settle(&session, edit(&heard, act, None)?).await
 }
 
 /// Changes what the body mentions (RFC 7396): null clears, what is missing stays. 404 when there is no such contact.
 #[utoipa::path(patch, path = "/instances/{i}/contacts/{chat_id}", tag = TAG,
-    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), wire::Conditions),
+    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), Conditions),
     request_body = WritableContact,
     responses((status = 200, description = "updated or unchanged", body = JsonOutcome), Errors))]
 async fn patch(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door, Scope::ContactsWrite)?;
-    let act = Act::Save(Box::new(wire::patch(&heard.json()?, wire::Missing::Keeps)?));
+    let act = Act::Save(Box::new(written::patch(&heard.json()?, Missing::Keeps)?));
     settle(&session, edit(&heard, act, Some(Precondition::Present))?).await
 }
 
 /// Deletes the contact with all that is private. 404 when there is none.
 #[utoipa::path(delete, path = "/instances/{i}/contacts/{chat_id}", tag = TAG,
-    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), wire::Conditions),
+    params(("i" = String, Path), ("chat_id" = ChatIdText, Path), Conditions),
     responses((status = 200, description = "deleted; the contact as it last stood", body = JsonOutcome), Errors))]
 async fn delete(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door, Scope::ContactsDelete)?;
@@ -109,7 +115,7 @@ async fn delete(heard: Heard, door: Data<Door>) -> Answer {
     responses((status = 200, description = "a result for each", body = BatchAnswer), Errors))]
 async fn batch(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door, Scope::ContactsWrite)?;
-    let wish = wire::batch(&heard.json()?, &SOURCE)?;
+    let wish = batch::read(&heard.json()?, &SOURCE)?;
     if wish.deletes() {
         enter(&heard, &door, Scope::ContactsDelete)?;
     }
@@ -128,13 +134,14 @@ fn who(heard: &Heard) -> Result<ChatId, Invalid> {
 
 /// The edit of one contact, with the conditions that stand in the request's head.
 fn edit(heard: &Heard, act: Act, usual: Option<Precondition>) -> Result<Edit, Fault> {
-    let contact = wire::precondition(heard.plain_header("If-Match")?, heard.plain_header("If-None-Match")?)?.or(usual);
+    let contact =
+        conditions::precondition(heard.plain_header("If-Match")?, heard.plain_header("If-None-Match")?)?.or(usual);
     let mut edit = Edit::new(who(heard)?, act, now(), SOURCE).requiring(Require {
         contact,
         references: true,
         ..Require::default()
     });
-    edit.key = wire::idempotency_key(heard)?;
+    edit.key = conditions::idempotency_key(heard)?;
     Ok(edit)
 }
 
@@ -155,7 +162,7 @@ fn ok() -> HttpResponseBuilder {
 }
 
 fn tagged(mut response: HttpResponseBuilder, revision: Revision) -> HttpResponseBuilder {
-    if let Ok(tag) = HeaderValue::from_str(&wire::etag(revision)) {
+    if let Ok(tag) = HeaderValue::from_str(&conditions::etag(revision)) {
         response.insert_header((header::ETAG, tag));
     }
     response
@@ -163,16 +170,6 @@ fn tagged(mut response: HttpResponseBuilder, revision: Revision) -> HttpResponse
 
 /// Whether a list of ETags names this revision.
 fn names(tags: &str, revision: Revision) -> bool {
-    let own = wire::etag(revision);
+    let own = conditions::etag(revision);
     tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own)
-}
-
-impl From<&Outcome> for JsonOutcome {
-    fn from(outcome: &Outcome) -> Self {
-        Self {
-            change: outcome.change.word(),
-            revision: outcome.revision.number(),
-            contact: JsonContact::from(&*outcome.contact),
-        }
-    }
 }
