@@ -19,18 +19,19 @@ pub struct Done {
     pub revision: Revision,
 }
 
-const REMEMBER: &str = "INSERT INTO idempotency (key, fingerprint, change, contact_id, revision, used_at)
+// A key that has had its day may stand there still, until it is swept.
+const REMEMBER: &str = "INSERT OR REPLACE INTO idempotency (key, fingerprint, change, contact_id, revision, used_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 // A few at a time, so that no request pays for many.
 const FORGET: &str = "DELETE FROM idempotency WHERE key IN
     (SELECT key FROM idempotency WHERE used_at < ?1 ORDER BY used_at LIMIT 16)";
-const RECALL: &str = "SELECT fingerprint, change, contact_id, revision FROM idempotency WHERE key = ?1";
+const RECALL: &str = "SELECT fingerprint, change, contact_id, revision FROM idempotency
+    WHERE key = ?1 AND used_at >= ?2";
 
 pub(super) fn remember(connection: &Connection, key: &IdempotencyKey, done: &Done, at: Moment) -> Result<()> {
-    let oldest = at.millis().saturating_sub(i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX));
     connection
         .prepare_cached(FORGET)
-        .and_then(|mut statement| statement.execute([oldest]))
+        .and_then(|mut statement| statement.execute([oldest(at)]))
         .and_then(|_| connection.prepare_cached(REMEMBER))
         .and_then(|mut statement| {
             statement.execute(params![
@@ -46,12 +47,12 @@ pub(super) fn remember(connection: &Connection, key: &IdempotencyKey, done: &Don
     Ok(())
 }
 
-pub(super) fn recall(connection: &Connection, key: &str) -> Result<Option<([u8; 32], Done)>> {
+pub(super) fn recall(connection: &Connection, key: &str, at: Moment) -> Result<Option<([u8; 32], Done)>> {
     connection
         .prepare_cached(RECALL)
         .and_then(|mut statement| {
             statement
-                .query_row([key], |row| {
+                .query_row(params![key, oldest(at)], |row| {
                     let change = match row.get_ref(1)?.as_str()? {
                         "created" => Change::Created,
                         "updated" => Change::Updated,
@@ -64,4 +65,9 @@ pub(super) fn recall(connection: &Connection, key: &str) -> Result<Option<([u8; 
                 .optional()
         })
         .map_err(fault::meaning)
+}
+
+/// The first millisecond that still counts.
+fn oldest(at: Moment) -> i64 {
+    at.millis().saturating_sub(i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX))
 }

@@ -124,9 +124,9 @@ impl Book {
         register::has(&self.connection, register, id)
     }
 
-    /// What an idempotency key brought about, if it was used within its time.
-    pub fn recall(&self, key: &str) -> Result<Option<([u8; 32], Done)>> {
-        idempotency::recall(&self.connection, key)
+    /// What an idempotency key brought about, if it was used within a day before `at`.
+    pub fn recall(&self, key: &str, at: Moment) -> Result<Option<([u8; 32], Done)>> {
+        idempotency::recall(&self.connection, key, at)
     }
 
     /// Carries out one change of a register, durably. Whoever was in a group that goes is changed by it.

@@ -83,6 +83,17 @@ impl Error {
         Self::Internal(Arc::from(cause.into()))
     }
 
+    /// The error and what caused it, for the log.
+    pub fn chain(&self) -> String {
+        let mut told = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            told = format!("{told}: {error}");
+            cause = error.source();
+        }
+        told
+    }
+
     /// One word for logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {

@@ -141,7 +141,7 @@ impl Fault {
     pub fn respond(&self, status: StatusCode) -> HttpResponseBuilder {
         tell_outcome(self.word());
         if let Self::Meaning(error @ Error::Internal(_)) = self {
-            tracing::error!(cause = %chain(error), "internal error");
+            tracing::error!(cause = %error.chain(), "internal error");
         }
         let mut response = HttpResponse::build(status);
         match self {
@@ -170,16 +170,6 @@ impl Fault {
 /// Rounded up: who waits this long is let in.
 pub fn whole_seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
-}
-
-fn chain(error: &Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }
 
 /// How a room says what went wrong.

@@ -1,15 +1,13 @@
 //! Times on the wire: RFC 3339 in UTC with milliseconds, as all dialects that show times have them; and the clock, which
 //! is read at the door and nowhere below it.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
-use crate::domain::{Invalid, Moment};
+pub(crate) use crate::gateway::now;
 
-pub fn now() -> Moment {
-    SystemTime::now().into()
-}
+use crate::domain::{Invalid, Moment};
 
 pub fn rfc3339(at: Moment) -> String {
     let at = Timestamp::from_millisecond(at.millis()).unwrap_or(Timestamp::MAX);

@@ -214,7 +214,7 @@ impl Actor {
             self.setting.open_books.count.fetch_sub(1, Ordering::Relaxed);
             match open.close() {
                 Ok(()) => tracing::debug!(instance = %self.id, "book closed"),
-                Err(error) => tracing::warn!(instance = %self.id, cause = %chain(&error), "book closed with an error"),
+                Err(error) => tracing::warn!(instance = %self.id, cause = %error.chain(), "book closed with an error"),
             }
         }
     }
@@ -224,7 +224,7 @@ impl Actor {
     fn recover(&self, desk: &mut Option<Desk>, error: &Error) {
         match error {
             Error::OutcomeUnknown | Error::Internal(_) => {
-                tracing::error!(instance = %self.id, cause = %chain(error), "a batch failed, the book will be reopened");
+                tracing::error!(instance = %self.id, cause = %error.chain(), "a batch failed, the book will be reopened");
                 self.shut(desk);
             }
             Error::Quarantined => {
@@ -330,14 +330,4 @@ fn unpanicked<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panic: {}", text.unwrap_or("without a word"))
-}
-
-fn chain(error: &Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }

@@ -228,7 +228,7 @@ impl<'book> Batch<'book> {
         let (fingerprint, outcome) = match self.keys.get(&key.key) {
             Some((fingerprint, outcome)) => (*fingerprint, outcome.clone()),
             None => {
-                let Some((fingerprint, done)) = self.book.recall(&key.key)? else { return Ok(None) };
+                let Some((fingerprint, done)) = self.book.recall(&key.key, edit.at)? else { return Ok(None) };
                 let contact = match (&self.slots[place].contact, edit.who) {
                     (Some(contact), _) => Arc::clone(contact),
                     (None, Who::Chat(id)) => Arc::new(Contact::unknown(id, edit.at)),

@@ -297,7 +297,24 @@ fn a_repeated_key_is_answered_and_not_carried_out_again() {
     later.key.as_mut().unwrap().key = "k2".into();
     later.at = Moment::from_millis(day + 2);
     work(&mut desk, vec![later]);
-    assert_eq!(desk.book.recall("k1").unwrap(), None, "a key is kept for a day");
+    assert_eq!(desk.book.recall("k1", Moment::from_millis(day + 2)).unwrap(), None, "a key is kept for a day");
+    assert_sound(&folder);
+}
+
+#[test]
+fn a_key_past_its_day_is_free_again_whether_it_was_swept_or_not() {
+    let (folder, mut desk) = desk();
+    let keyed = |who: &str, number: usize, at: i64| {
+        let mut edit = named(who, "Bob");
+        edit.key = Some(IdempotencyKey { key: format!("k{number:02}").into(), fingerprint: [1; 32] });
+        edit.at = Moment::from_millis(at);
+        edit
+    };
+    // More than one sweep takes, the last of them last.
+    work(&mut desk, (0..40).map(|number| keyed(&format!("{}", 1000 + number), number, number as i64)).collect());
+    let tomorrow = 24 * 3600 * 1000 + 1000;
+    assert_eq!(work(&mut desk, vec![keyed("9999", 39, tomorrow)])[0].0, "created", "another request, the same key");
+    assert_eq!(work(&mut desk, vec![keyed("9999", 39, tomorrow + 1)])[0], ("created", 41), "and now it is replayed");
     assert_sound(&folder);
 }
 
