@@ -131,10 +131,11 @@ impl App {
 
 fn settings(config: &Config) -> Settings {
     let sessions = &config.sessions;
-    let token = &config.gateway.admin_token;
+    let given = |secret: &String| (!secret.is_empty()).then(|| secret.clone());
     Settings {
         sessions: sessions.folder.clone(),
-        admin_token: (!token.is_empty()).then(|| token.clone()),
+        admin_token: given(&config.gateway.admin_token),
+        secret_key: given(&config.gateway.secret_key),
         open_books: if sessions.open_books > 0 { sessions.open_books } else { books_that_fit() },
         idle: sessions.idle,
         mailbox: sessions.mailbox,

@@ -63,6 +63,7 @@ pub struct Sessions {
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     pub admin_token: String,
+    pub secret_key: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -141,6 +142,11 @@ impl Config {
             token.is_empty() || token.len() >= 16,
             "gateway.admin_token must have at least 16 characters (or be empty, to have one made)"
         );
+        let key = &self.gateway.secret_key;
+        anyhow::ensure!(
+            key.is_empty() || key.len() >= 16,
+            "gateway.secret_key must have at least 16 characters (or be empty, to use the gateway's key file)"
+        );
         let Mounts { wawp, hypersender, superwaba, wacr, waha } = &self.mounts;
         for prefix in [wawp, hypersender, superwaba, wacr, waha].into_iter().flatten() {
             anyhow::ensure!(
@@ -162,10 +168,10 @@ impl Config {
     }
 }
 
-/// The token is a secret, also from whoever prints the configuration.
+/// Both are secrets, also from whoever prints the configuration.
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway").field("admin_token", &"…").finish()
+        f.debug_struct("Gateway").field("admin_token", &"…").field("secret_key", &"…").finish()
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod fault;
+mod feed;
 mod filter;
 mod idempotency;
 mod identity;
@@ -19,6 +20,7 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
+pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
 pub use identity::Mapping;

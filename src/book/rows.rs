@@ -19,7 +19,7 @@ macro_rules! columns {
         "id, uuid, phone, lid, first, last, saved_at, saved_source, push, push_at, push_source, business, business_at, \
          business_source, email, company, description, city, state, zip, address, country_code, country_id, \
          assigned_id, kind, tags, labels, params, opted_in, blocked, last_message_at, conversation_count, created_at, \
-         updated_at, revision, source_id, status_id, groups"
+         updated_at, revision, source_id, status_id, groups, first_revision, times"
     };
 }
 pub(super) use columns;
@@ -28,7 +28,7 @@ const INSERT: &str = concat!(
     "INSERT INTO contact (",
     columns!(),
     ", sort_key, search_key, email_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)"
+     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43)"
 );
 
 // `uuid` and `created_at` are for life.
@@ -37,8 +37,8 @@ const UPDATE: &str = "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last 
     business_source = ?14, email = ?15, company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, \
     address = ?21, country_code = ?22, country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, \
     params = ?28, opted_in = ?29, blocked = ?30, last_message_at = ?31, conversation_count = ?32, \
-    updated_at = ?34, revision = ?35, source_id = ?36, status_id = ?37, groups = ?38, sort_key = ?39, \
-    search_key = ?40, email_key = ?41 \
+    updated_at = ?34, revision = ?35, source_id = ?36, status_id = ?37, groups = ?38, first_revision = ?39, times = ?40, \
+    sort_key = ?41, search_key = ?42, email_key = ?43 \
     WHERE id = ?1 AND uuid = ?2 AND created_at = ?33";
 
 const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at) \
@@ -160,6 +160,8 @@ fn bind(statement: &mut CachedStatement<'_>, contact: &Contact) -> rusqlite::Res
     next(&card.source_id)?;
     next(&card.status_id)?;
     next(&json(card.groups.as_ref()))?;
+    next(&contact.first_revision.number())?;
+    next(&None::<&str>)?;
     next(&fold(&contact.display()))?;
     next(&search_key(contact))?;
     next(&card.email.as_deref().map(fold))?;
@@ -210,10 +212,12 @@ pub(super) fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
         created_at: Moment::from_millis(row.get(next())?),
         updated_at: Moment::from_millis(row.get(next())?),
         revision: Revision::new(row.get(next())?),
+        first_revision: Revision::default(),
     };
     contact.card.source_id = row.get(next())?;
     contact.card.status_id = row.get(next())?;
     contact.card.groups = from_json(row, next())?;
+    contact.first_revision = Revision::new(row.get(next())?);
     Ok(contact)
 }
 

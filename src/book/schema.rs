@@ -17,7 +17,11 @@ pub(crate) struct Schema {
 /// "wabk": tells books from other SQLite files.
 pub(super) const BOOK: Schema = Schema {
     application_id: 0x7761_626b,
-    migrations: &[include_str!("migrations/0001_book.sql"), include_str!("migrations/0002_crm.sql")],
+    migrations: &[
+        include_str!("migrations/0001_book.sql"),
+        include_str!("migrations/0002_crm.sql"),
+        include_str!("migrations/0003_motion.sql"),
+    ],
 };
 
 pub(super) const FIRST_HEAD: &str =

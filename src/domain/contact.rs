@@ -22,7 +22,10 @@ pub struct Contact {
     pub conversation_count: u32,
     pub created_at: Moment,
     pub updated_at: Moment,
+    /// With which it last changed.
     pub revision: Revision,
+    /// With which it came into the book.
+    pub first_revision: Revision,
 }
 
 impl Contact {
@@ -45,6 +48,7 @@ impl Contact {
             created_at: at,
             updated_at: at,
             revision: Revision::default(),
+            first_revision: Revision::default(),
         }
     }
 

@@ -12,6 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod vault;
 
 use std::{
     fs::File,
@@ -29,6 +30,7 @@ pub use scope::{Scope, Scopes};
 pub use secrets::AccessToken;
 pub use store::Instance;
 pub use tokens::Token;
+pub use vault::Vault;
 
 use crate::{
     domain::{Error, InstanceId, Moment, Result},
@@ -47,6 +49,8 @@ pub struct Settings {
     pub sessions: PathBuf,
     /// `None`: the one in `admin.token`, which is made at the first start.
     pub admin_token: Option<String>,
+    /// Under which secrets are kept that have to be read again. `None`: the gateway's own key file.
+    pub secret_key: Option<String>,
     pub open_books: usize,
     pub idle: Duration,
     pub mailbox: usize,
@@ -85,6 +89,7 @@ pub struct Gateway {
     setting: Setting,
     store: Mutex<Store>,
     hasher: Hasher,
+    vault: Vault,
     /// The admin token and the key of this run.
     admin: [TokenHash; 2],
     run_key: AccessToken,
@@ -106,6 +111,7 @@ impl Gateway {
         folder.sweep();
         let key = secrets::read_or_make(&folder.key(), || AccessToken::random().reveal().to_owned())?;
         let hasher = Hasher::new(key.as_bytes());
+        let vault = Vault::new(settings.secret_key.as_deref().unwrap_or(&key).as_bytes());
         let admin_token = match settings.admin_token {
             Some(token) => token,
             None => secrets::read_or_make(&folder.admin_token(), || AccessToken::random().reveal().to_owned())?,
@@ -127,6 +133,7 @@ impl Gateway {
             setting,
             store: Mutex::new(store),
             hasher,
+            vault,
             run_key,
             is_new,
             grants: Grants::default(),
@@ -149,6 +156,10 @@ impl Gateway {
 
     pub fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// The key that opens the office for this run: left in a 0600 file for commands on this machine.

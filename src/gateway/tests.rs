@@ -16,6 +16,7 @@ fn try_open(folder: &TempDir, open_books: usize) -> anyhow::Result<Arc<Gateway>>
     let settings = Settings {
         sessions: folder.path().join("sessions"),
         admin_token: None,
+        secret_key: None,
         open_books,
         idle: Duration::from_secs(3600),
         mailbox: 256,

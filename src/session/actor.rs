@@ -6,13 +6,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
     Setting,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     book::Reader,
-    domain::{Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, RegisterEdit, Result, Who},
+    domain::{Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, RegisterEdit, Result, Revision, Who},
 };
 
 type Answer<T> = oneshot::Sender<Result<T>>;
@@ -44,6 +44,8 @@ pub(super) struct Actor {
     /// Empty while the book is closed.
     desk: Mutex<Option<Desk>>,
     readers: Readers,
+    /// Made when the first watcher comes: most books have none.
+    revision: OnceLock<watch::Sender<Revision>>,
     born: Instant,
     /// Milliseconds from `born`; 0 while the book is closed.
     used: AtomicU64,
@@ -63,6 +65,7 @@ impl Actor {
             asks: Mailbox::new(setting.mailbox),
             desk: Mutex::new(None),
             readers: Readers::default(),
+            revision: OnceLock::new(),
             born: Instant::now(),
             used: AtomicU64::new(0),
             #[cfg(test)]
@@ -130,10 +133,21 @@ impl Actor {
             self.rehearse();
             work(self.opened(desk)?)
         });
-        if let Err(error) = &result {
-            self.recover(desk, error);
+        match &result {
+            Ok(_) => self.tell_watchers(desk.as_ref()),
+            Err(error) => self.recover(desk, error),
         }
         result
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Revision> {
+        self.revision.get_or_init(|| watch::Sender::new(Revision::default())).subscribe()
+    }
+
+    fn tell_watchers(&self, desk: Option<&Desk>) {
+        let Some((watchers, desk)) = self.revision.get().zip(desk) else { return };
+        let now = desk.book().head().revision;
+        watchers.send_if_modified(|seen| std::mem::replace(seen, now) != now);
     }
 
     /// Point reads until that mailbox is empty; beside the desk.

@@ -212,6 +212,7 @@ impl<'book> Batch<'book> {
             self.head.last_id = ContactId(self.head.last_id.0 + 1);
             contact.id = self.head.last_id;
             contact.uuid = uuid::Uuid::now_v7();
+            contact.first_revision = contact.revision;
         }
         let outcome = Outcome { change, revision: contact.revision, contact: Arc::new(contact), replayed: false };
         self.plan(&outcome, edit, place, may_revise_from);

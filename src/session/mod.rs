@@ -18,11 +18,14 @@ use std::{
     sync::Arc,
 };
 
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+};
 
 use crate::{
-    book::{Head, Mapping, Page, PageQuery, Reader},
-    domain::{ChatId, Contact, Edit, Entry, Error, InstanceId, Outcome, Register, RegisterEdit, Result, Who},
+    book::{Changes, Head, Mapping, Page, PageQuery, Reader},
+    domain::{ChatId, Contact, Edit, Entry, Error, InstanceId, Outcome, Register, RegisterEdit, Result, Revision, Who},
 };
 pub use desk::Settled;
 
@@ -102,6 +105,16 @@ impl Session {
 
     pub async fn head(&self) -> Result<Head> {
         self.read(Reader::head).await
+    }
+
+    /// What changed after this revision, at most `limit` contacts.
+    pub async fn changes(&self, after: Revision, limit: u32) -> Result<Changes> {
+        self.read(move |reader| reader.changes(after, limit)).await
+    }
+
+    /// Told the book's revision after every commit. What it says at first may be older than the book.
+    pub fn watch(&self) -> watch::Receiver<Revision> {
+        self.actor.watch()
     }
 
     pub async fn mappings(&self, limit: u32, offset: u64) -> Result<Vec<Mapping>> {
