@@ -1,5 +1,16 @@
-//! Floor 4, what reaches out to other programs over HTTP: so far the client of a running gateway, for the command line.
+//! Floor 4, what reaches out to other programs over HTTP: webhooks, the one way to the outside, and the client of a running
+//! gateway for the command line.
 
+mod address;
+mod carrier;
+mod destination;
+mod outside;
 mod remote;
+mod signature;
+mod tls;
 
+pub use carrier::{Carrier, Carrying, Message, NoReceipt, Receipt};
+pub use destination::{AllowList, Destination};
+pub use outside::{Outside, Resolved, Resolver, SystemResolver};
 pub use remote::{Remote, RemoteError};
+pub use signature::Secret;
