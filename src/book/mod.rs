@@ -12,6 +12,7 @@ mod query;
 mod register;
 mod rows;
 pub(crate) mod schema;
+mod webhooks;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,6 +26,7 @@ pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
 pub use identity::Mapping;
 pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
+pub use webhooks::{DeadLetter, HookWork, LastTry, Progress};
 
 use crate::domain::{
     Contact, ContactId, Entry, Epoch, Error, IdempotencyKey, Moment, NamePart, Register, RegisterAct, RegisterEdit,

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::{
-    book::{Book, Done, Head, Touched, Write},
+    book::{Book, Done, Head, HookWork, Touched, Write},
     domain::{
         Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Outcome, Patch,
         Precondition, Register, RegisterEdit, Result, Verdict, Who, decide, fold,
@@ -61,6 +61,10 @@ impl Desk {
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
         self.book.edit_register(edit)
+    }
+
+    pub(super) fn work_on_hooks(&mut self, works: &[HookWork]) -> Result<Vec<bool>> {
+        self.book.work_on_hooks(works)
     }
 
     /// Sources that are named rather than numbered get their number; a new name becomes a source first.

@@ -6,6 +6,7 @@ mod carrier;
 mod destination;
 mod outside;
 mod remote;
+mod shown;
 mod signature;
 mod tls;
 
@@ -13,4 +14,5 @@ pub use carrier::{Carrier, Carrying, Message, NoReceipt, Receipt};
 pub use destination::{AllowList, Destination};
 pub use outside::{Outside, Resolved, Resolver, SystemResolver};
 pub use remote::{Remote, RemoteError};
+pub use shown::{JsonContact, rfc3339};
 pub use signature::Secret;
