@@ -19,6 +19,10 @@ const TYPES: [(EventType, &str); 4] = [
 ];
 
 impl EventType {
+    pub fn parse(word: &str) -> Option<Self> {
+        TYPES.iter().find(|(_, known)| *known == word).map(|(kind, _)| *kind)
+    }
+
     pub fn word(self) -> &'static str {
         TYPES[self as usize].1
     }

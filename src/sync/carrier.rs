@@ -3,11 +3,9 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use super::destination::Destination;
-
 /// One request, ready to go.
 pub struct Message {
-    pub to: Destination,
+    pub url: String,
     pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: Vec<u8>,

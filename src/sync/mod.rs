@@ -3,14 +3,19 @@
 
 mod address;
 mod carrier;
+mod courier;
+mod couriers;
 mod destination;
+mod event;
 mod outside;
 mod remote;
+mod retry;
 mod shown;
 mod signature;
 mod tls;
 
 pub use carrier::{Carrier, Carrying, Message, NoReceipt, Receipt};
+pub use couriers::Couriers;
 pub use destination::{AllowList, Destination};
 pub use outside::{Outside, Resolved, Resolver, SystemResolver};
 pub use remote::{Remote, RemoteError};

@@ -103,7 +103,7 @@ impl Outside {
     async fn hand_over(&self, message: Message) -> Result<Receipt, NoReceipt> {
         let client = self.client().ok_or(NoReceipt::Tls)?;
         // An address in place of a name is asked of no resolver, so it is looked at here, each time.
-        let url = Destination::parse(message.to.url().as_str(), &self.allow).map_err(|_| NoReceipt::Forbidden)?;
+        let url = Destination::parse(&message.url, &self.allow).map_err(|_| NoReceipt::Forbidden)?;
         let mut request = client.post(url.url().clone()).header(header::CONTENT_TYPE, "application/json");
         for (name, value) in message.headers {
             request = request.header(name, value);

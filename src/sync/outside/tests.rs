@@ -82,7 +82,7 @@ impl Canary {
 }
 
 fn message(to: Destination) -> Message {
-    Message { to, headers: Vec::new(), body: b"{}".to_vec() }
+    Message { url: to.url().to_string(), headers: Vec::new(), body: b"{}".to_vec() }
 }
 
 /// `%` is the canary's port.

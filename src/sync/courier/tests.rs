@@ -1,0 +1,1 @@
+//! The courier's promises, step by step, with a receiver that says what it was told to say.
