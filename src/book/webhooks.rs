@@ -65,6 +65,8 @@ pub enum HookWork {
     Save { id: String, progress: Box<Progress>, dead: Option<DeadLetter>, settled: Vec<Revision> },
     /// Everything after this revision is told again.
     Replay { id: String, since: Revision },
+    /// What waits for its next try waits no longer.
+    Hurry { id: String },
     /// Every dead letter is tried again.
     Revive { id: String },
     /// The webhook is no more.
@@ -127,6 +129,9 @@ fn carry_out(connection: &Connection, work: &HookWork) -> rusqlite::Result<bool>
         }
         HookWork::Replay { id, since } => {
             connection.prepare_cached(REPLAY)?.execute(params![id, since.number()])?;
+        }
+        HookWork::Hurry { id } => {
+            connection.prepare_cached(IMPATIENT)?.execute([id])?;
         }
         HookWork::Revive { id } => {
             connection.prepare_cached(IMPATIENT)?.execute([id])?;

@@ -24,13 +24,14 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, sync::Outside};
 
 pub use trace::{RequestSpan, observe};
 
 /// What every room is handed.
 pub struct Door {
     pub gateway: Arc<Gateway>,
+    pub outside: Arc<Outside>,
     pub limits: Limits,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -44,6 +45,8 @@ pub struct Limits {
     /// The largest body, and the most rows in it, where many contacts come at once.
     pub bulk_body: usize,
     pub bulk_rows: usize,
+    /// Of each instance.
+    pub webhooks: usize,
 }
 
 /// Where each room is mounted.
