@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
     http::{self, Door, Limits, Mounts, RequestSpan},
-    sync::{AllowList, Couriers, Outside, SystemResolver},
+    sync::{AllowList, Couriers, Outside, SystemResolver, install_tls},
 };
 
 /// Connections that wait to be taken; the system may allow fewer.
@@ -48,6 +48,7 @@ impl App {
         config: &Config,
         more: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
     ) -> anyhow::Result<Self> {
+        install_tls();
         let runtime = Handle::current();
         let listener =
             listen(config.http.listen).with_context(|| format!("{} cannot be listened on", config.http.listen))?;

@@ -18,6 +18,8 @@ const DEAD_LETTERS: i64 = 1000;
 pub struct Progress {
     /// Moves when somebody else sets the progress back.
     pub generation: i64,
+    /// The version of the webhook's settings with which it came so far.
+    pub settings: i64,
     pub epoch: Epoch,
     /// Everything up to this revision was told, or given up.
     pub cursor: Revision,
@@ -65,8 +67,6 @@ pub enum HookWork {
     Save { id: String, progress: Box<Progress>, dead: Option<DeadLetter>, settled: Vec<Revision> },
     /// Everything after this revision is told again.
     Replay { id: String, since: Revision },
-    /// What waits for its next try waits no longer.
-    Hurry { id: String },
     /// Every dead letter is tried again.
     Revive { id: String },
     /// The webhook is no more.
@@ -74,23 +74,21 @@ pub enum HookWork {
 }
 
 const PROGRESS: &str = "
-    SELECT generation, epoch, cursor, settled, missed, head, tries, failures, next_at, last_at, last_status, last_error
+    SELECT generation, epoch, cursor, settled, missed, head, tries, failures, next_at, last_at, last_status, last_error,
+        settings
     FROM webhook WHERE id = ?1";
 const SAVE: &str = "
     INSERT INTO webhook (id, generation, epoch, cursor, settled, missed, head, tries, failures, next_at, last_at,
-        last_status, last_error)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        last_status, last_error, settings)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     ON CONFLICT (id) DO UPDATE SET epoch = ?3, cursor = ?4, settled = ?5, missed = ?6, head = ?7, tries = ?8,
-        failures = ?9, next_at = ?10, last_at = ?11, last_status = ?12, last_error = ?13
+        failures = ?9, next_at = ?10, last_at = ?11, last_status = ?12, last_error = ?13, settings = ?14
         WHERE generation = ?2";
 const REPLAY: &str = "
-    INSERT INTO webhook (id, generation, epoch, cursor, settled, tries, failures)
-    SELECT ?1, 2, epoch, min(?2, revision), min(?2, revision), 0, 0 FROM book WHERE true
+    INSERT INTO webhook (id, generation, settings, epoch, cursor, settled, tries, failures)
+    SELECT ?1, 2, 0, epoch, min(?2, revision), min(?2, revision), 0, 0 FROM book WHERE true
     ON CONFLICT (id) DO UPDATE SET generation = generation + 1, epoch = excluded.epoch, cursor = excluded.cursor,
         settled = excluded.settled, missed = NULL, head = NULL, tries = 0, failures = 0, next_at = NULL";
-// Whoever is waiting for a receiver does not wait any longer when somebody says that it is there again.
-const IMPATIENT: &str = "
-    UPDATE webhook SET generation = generation + 1, head = NULL, tries = 0, failures = 0, next_at = NULL WHERE id = ?1";
 const REVIVE: &str = "UPDATE dead_letter SET again = 1, tries = 0 WHERE webhook = ?1";
 const BURY: &str = "
     INSERT OR REPLACE INTO dead_letter (webhook, revision, event_id, type, contact_id, tries, error, at, again)
@@ -130,11 +128,7 @@ fn carry_out(connection: &Connection, work: &HookWork) -> rusqlite::Result<bool>
         HookWork::Replay { id, since } => {
             connection.prepare_cached(REPLAY)?.execute(params![id, since.number()])?;
         }
-        HookWork::Hurry { id } => {
-            connection.prepare_cached(IMPATIENT)?.execute([id])?;
-        }
         HookWork::Revive { id } => {
-            connection.prepare_cached(IMPATIENT)?.execute([id])?;
             connection.prepare_cached(REVIVE)?.execute([id])?;
         }
         HookWork::Forget { id } => {
@@ -161,6 +155,7 @@ fn save(connection: &Connection, id: &str, progress: &Progress) -> rusqlite::Res
         last.as_ref().map(|last| last.at.millis()),
         last.as_ref().and_then(|last| last.status),
         last.as_ref().and_then(|last| last.error.as_deref()),
+        progress.settings,
     ])?;
     Ok(saved > 0)
 }
@@ -202,6 +197,7 @@ fn progress(row: &Row<'_>) -> rusqlite::Result<Progress> {
     let (status, error) = (row.get(10)?, row.get(11)?);
     Ok(Progress {
         generation: row.get(0)?,
+        settings: row.get(12)?,
         epoch: Epoch(row.get(1)?),
         cursor: revision(2)?.unwrap_or_default(),
         settled: revision(3)?.unwrap_or_default(),

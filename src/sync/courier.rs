@@ -331,6 +331,7 @@ impl Place {
         let head = session.head().await?;
         let from = |generation, cursor: Revision| Progress {
             generation,
+            settings: webhook.version,
             epoch: head.epoch,
             cursor: cursor.min(head.revision),
             settled: cursor.min(head.revision),
@@ -341,12 +342,17 @@ impl Place {
             next_at: None,
             last: None,
         };
-        let progress = match session.hook_progress(&webhook.id).await? {
+        let mut progress = match session.hook_progress(&webhook.id).await? {
             Some(progress) if progress.epoch == head.epoch => progress,
             Some(progress) => from(progress.generation, Revision::default()),
             None if webhook.epoch == head.epoch => from(1, webhook.began),
             None => from(1, Revision::default()),
         };
+        if progress.settings != webhook.version {
+            // Its owner has done something about it: what was waiting is tried at once.
+            (progress.head, progress.tries, progress.failures, progress.next_at) = (None, 0, 0, None);
+            progress.settings = webhook.version;
+        }
         let told = Told::up_to(progress.settled);
         Ok(Self { progress, told, unnoted: 0, noted_at: None, has_letters: true, settled_letters: Vec::new() })
     }

@@ -21,3 +21,4 @@ pub use outside::{Outside, Resolved, Resolver, SystemResolver};
 pub use remote::{Remote, RemoteError};
 pub use shown::{JsonContact, rfc3339};
 pub use signature::Secret;
+pub use tls::install_tls;

@@ -214,13 +214,13 @@ fn no_receipt(error: &reqwest::Error) -> NoReceipt {
         // What an input/output error wraps is not among its causes.
         let inner = found.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         let is = |test: fn(&(dyn StdError + 'static)) -> bool| test(found) || inner.is_some_and(|inner| test(inner));
-        if is(|error| error.is::<ForbiddenAddress>()) {
+        if is(<dyn StdError>::is::<ForbiddenAddress>) {
             return NoReceipt::Forbidden;
         }
-        if is(|error| error.is::<Unresolved>()) {
+        if is(<dyn StdError>::is::<Unresolved>) {
             return NoReceipt::Unresolved;
         }
-        if is(|error| error.is::<rustls::Error>()) {
+        if is(<dyn StdError>::is::<rustls::Error>) {
             return NoReceipt::Tls;
         }
         cause = found.source();

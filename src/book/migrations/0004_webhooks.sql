@@ -4,6 +4,7 @@
 CREATE TABLE webhook (
     id         TEXT    PRIMARY KEY,
     generation INTEGER NOT NULL,           -- moves when somebody sets it back: what was on its way is then stale
+    settings   INTEGER NOT NULL,           -- the version of them with which it came so far
     epoch      BLOB    NOT NULL,           -- of the book to which these revisions belong
     cursor     INTEGER NOT NULL,           -- everything up to this revision was told, or given up
     settled    INTEGER NOT NULL,           -- who came into the book up to this revision was told of

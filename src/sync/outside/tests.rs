@@ -81,7 +81,7 @@ impl Canary {
     }
 }
 
-fn message(to: Destination) -> Message {
+fn message(to: &Destination) -> Message {
     Message { url: to.url().to_string(), headers: Vec::new(), body: b"{}".to_vec() }
 }
 
@@ -195,7 +195,7 @@ async fn every_way_of_writing_an_address_gets_its_verdict_and_the_canary_hears_n
         let found = strict.check(&url).await;
         assert_eq!(found.is_ok(), verdict, "{url}");
         if let (false, Ok(destination)) = (verdict, blind.read(&url)) {
-            assert_eq!(strict.carry(message(destination)).await, Err(NoReceipt::Forbidden), "{url}");
+            assert_eq!(strict.carry(message(&destination)).await, Err(NoReceipt::Forbidden), "{url}");
         }
     }
     assert_eq!(canary.heard(), 0, "nothing has reached loopback");
@@ -212,7 +212,7 @@ async fn a_name_that_was_public_when_registered_does_not_lead_home_later() {
     let outside = outside(&[], Rebinding::default());
     let destination = outside.check(&format!("http://rebinding.example:{}/", canary.port)).await.unwrap();
     for _ in 0..3 {
-        assert_eq!(outside.carry(message(destination.clone())).await, Err(NoReceipt::Forbidden));
+        assert_eq!(outside.carry(message(&destination)).await, Err(NoReceipt::Forbidden));
     }
     assert_eq!(canary.heard(), 0);
 }
@@ -226,7 +226,7 @@ async fn what_the_operator_allows_is_reached() {
         let before = canary.heard();
         let outside = outside(&[allow], Table);
         let destination = outside.check(&format!("http://{host}:{}/", canary.port)).await.unwrap();
-        let receipt = outside.carry(message(destination)).await.unwrap();
+        let receipt = outside.carry(message(&destination)).await.unwrap();
         assert_eq!((receipt.status, canary.heard()), (204, before + 1), "{allow}");
     }
     assert!(outside(&["waha.internal"], Table).check("http://waha.internal/").await.is_ok());
@@ -247,7 +247,7 @@ async fn a_redirect_is_an_answer_and_not_a_way() {
     });
     let outside = outside(&["127.0.0.1"], Table);
     let destination = outside.check(&format!("http://127.0.0.1:{port}/")).await.unwrap();
-    assert_eq!(outside.carry(message(destination)).await.unwrap().status, 307);
+    assert_eq!(outside.carry(message(&destination)).await.unwrap().status, 307);
     assert_eq!(canary.heard(), 0);
 }
 
@@ -261,10 +261,10 @@ async fn who_is_not_there_and_who_never_answers_are_told_apart() {
         [(closed, NoReceipt::Unreachable), (silent.local_addr().unwrap().port(), NoReceipt::TimedOut)]
     {
         let destination = outside.read(&format!("http://127.0.0.1:{port}/")).unwrap();
-        assert_eq!(outside.carry(message(destination)).await, Err(outcome));
+        assert_eq!(outside.carry(message(&destination)).await, Err(outcome));
     }
     let nowhere = outside.read("http://not-yet.example/").unwrap();
-    assert_eq!(outside.carry(message(nowhere)).await, Err(NoReceipt::Unresolved));
+    assert_eq!(outside.carry(message(&nowhere)).await, Err(NoReceipt::Unresolved));
 }
 
 #[test]

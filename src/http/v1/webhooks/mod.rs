@@ -30,26 +30,38 @@ use wire::{NewWebhookWish, ReplayWish, ReplayWishBody, WebhookChange, Wish};
 const LETTERS: u32 = 1000;
 
 #[derive(OpenApi)]
-#[openapi(paths(list, create, show, change, remove, replace_secret, deliveries, replay))]
+#[openapi(paths(
+    list_webhooks,
+    register_webhook,
+    show_webhook,
+    change_webhook,
+    remove_webhook,
+    replace_webhook_secret,
+    webhook_deliveries,
+    replay_webhook
+))]
 pub struct Description;
 
 pub fn add(routes: Routes) -> Routes {
     use Method as M;
     routes
-        .service(place::<Details, _>("/instances/{i}/webhooks", [on(M::GET, list), on(M::POST, create)]))
+        .service(place::<Details, _>(
+            "/instances/{i}/webhooks",
+            [on(M::GET, list_webhooks), on(M::POST, register_webhook)],
+        ))
         .service(place::<Details, _>(
             "/instances/{i}/webhooks/{w}",
-            [on(M::GET, show), on(M::PATCH, change), on(M::DELETE, remove)],
+            [on(M::GET, show_webhook), on(M::PATCH, change_webhook), on(M::DELETE, remove_webhook)],
         ))
-        .service(place::<Details, _>("/instances/{i}/webhooks/{w}/secret", [on(M::POST, replace_secret)]))
-        .service(place::<Details, _>("/instances/{i}/webhooks/{w}/deliveries", [on(M::GET, deliveries)]))
-        .service(place::<Details, _>("/instances/{i}/webhooks/{w}/replay", [on(M::POST, replay)]))
+        .service(place::<Details, _>("/instances/{i}/webhooks/{w}/secret", [on(M::POST, replace_webhook_secret)]))
+        .service(place::<Details, _>("/instances/{i}/webhooks/{w}/deliveries", [on(M::GET, webhook_deliveries)]))
+        .service(place::<Details, _>("/instances/{i}/webhooks/{w}/replay", [on(M::POST, replay_webhook)]))
 }
 
 /// All webhooks of the instance, without their secrets.
 #[utoipa::path(get, path = "/instances/{i}/webhooks", tag = TAG, params(("i" = String, Path)),
     responses((status = 200, description = "done", body = WebhookList), Errors))]
-async fn list(heard: Heard, door: Data<Door>) -> Answer {
+async fn list_webhooks(heard: Heard, door: Data<Door>) -> Answer {
     let listed = webhooks(&heard, &door)?.list().await?;
     Ok(json(StatusCode::OK, &WebhookList { webhooks: listed.iter().map(ShownWebhook::from).collect() }))
 }
@@ -58,7 +70,7 @@ async fn list(heard: Heard, door: Data<Door>) -> Answer {
 /// lead to a public address; 409 when there are as many as there may be.
 #[utoipa::path(post, path = "/instances/{i}/webhooks", tag = TAG, params(("i" = String, Path)), request_body = NewWebhookWish,
     responses((status = 201, description = "registered", body = CreatedWebhook), Errors))]
-async fn create(heard: Heard, door: Data<Door>) -> Answer {
+async fn register_webhook(heard: Heard, door: Data<Door>) -> Answer {
     let webhooks = webhooks(&heard, &door)?;
     let wish = Wish::read(&heard.json()?)?;
     let url = wish.url.as_deref().ok_or_else(|| Invalid::new("url", "is required"))?;
@@ -77,26 +89,23 @@ async fn create(heard: Heard, door: Data<Door>) -> Answer {
 /// One webhook, and whether it has missed something.
 #[utoipa::path(get, path = "/instances/{i}/webhooks/{w}", tag = TAG, params(("i" = String, Path), ("w" = String, Path)),
     responses((status = 200, description = "done", body = ShownWebhook), Errors))]
-async fn show(heard: Heard, door: Data<Door>) -> Answer {
+async fn show_webhook(heard: Heard, door: Data<Door>) -> Answer {
     let webhooks = webhooks(&heard, &door)?;
     let webhook = webhooks.find(&heard.segment("w")).await?;
     let progress = webhooks.session().hook_progress(&webhook.id).await?;
     Ok(json(StatusCode::OK, &ShownWebhook::from(&webhook).with_progress(progress.as_ref())))
 }
 
-/// Changes what the body mentions. What is waiting for its next try is tried at once when the URL or the state is given.
+/// Changes what the body mentions. What is waiting for its next try is tried at once.
 #[utoipa::path(patch, path = "/instances/{i}/webhooks/{w}", tag = TAG, params(("i" = String, Path), ("w" = String, Path)),
     request_body = WebhookChange,
     responses((status = 200, description = "done", body = ShownWebhook), Errors))]
-async fn change(heard: Heard, door: Data<Door>) -> Answer {
+async fn change_webhook(heard: Heard, door: Data<Door>) -> Answer {
     let webhooks = webhooks(&heard, &door)?;
     let id = webhooks.find(&heard.segment("w")).await?.id;
     let mut wish = Wish::read(&heard.json()?)?;
     if let Some(url) = &wish.url {
         wish.url = Some(door.outside.check(url).await?.url().to_string());
-    }
-    if wish.is_for_the_impatient() {
-        webhooks.session().work_on_hook(HookWork::Hurry { id: id.clone() }).await?;
     }
     let webhook = webhooks.change(&id, wish.into_patch()).await?;
     Ok(json(StatusCode::OK, &ShownWebhook::from(&webhook)))
@@ -105,7 +114,7 @@ async fn change(heard: Heard, door: Data<Door>) -> Answer {
 /// Removes a webhook with its dead letters. 204.
 #[utoipa::path(delete, path = "/instances/{i}/webhooks/{w}", tag = TAG, params(("i" = String, Path), ("w" = String, Path)),
     responses((status = 204, description = "done"), Errors))]
-async fn remove(heard: Heard, door: Data<Door>) -> Answer {
+async fn remove_webhook(heard: Heard, door: Data<Door>) -> Answer {
     let webhooks = webhooks(&heard, &door)?;
     let id = heard.segment("w").into_owned();
     webhooks.remove(&id).await?;
@@ -116,7 +125,7 @@ async fn remove(heard: Heard, door: Data<Door>) -> Answer {
 /// Replaces the secret: the new one is shown this once. For a day both sign.
 #[utoipa::path(post, path = "/instances/{i}/webhooks/{w}/secret", tag = TAG, params(("i" = String, Path), ("w" = String, Path)),
     responses((status = 200, description = "replaced", body = CreatedWebhook), Errors))]
-async fn replace_secret(heard: Heard, door: Data<Door>) -> Answer {
+async fn replace_webhook_secret(heard: Heard, door: Data<Door>) -> Answer {
     let secret = Secret::random();
     let webhook = webhooks(&heard, &door)?.replace_secret(&heard.segment("w"), secret.bytes().to_vec()).await?;
     Ok(json(StatusCode::OK, &CreatedWebhook::new(&webhook, &secret)))
@@ -125,7 +134,7 @@ async fn replace_secret(heard: Heard, door: Data<Door>) -> Answer {
 /// How far the webhook has come, what it is waiting for, how the last try went, and its dead letters.
 #[utoipa::path(get, path = "/instances/{i}/webhooks/{w}/deliveries", tag = TAG, params(("i" = String, Path), ("w" = String, Path)),
     responses((status = 200, description = "done", body = Deliveries), Errors))]
-async fn deliveries(heard: Heard, door: Data<Door>) -> Answer {
+async fn webhook_deliveries(heard: Heard, door: Data<Door>) -> Answer {
     let webhooks = webhooks(&heard, &door)?;
     let webhook = webhooks.find(&heard.segment("w")).await?;
     let session = webhooks.session();
@@ -138,7 +147,7 @@ async fn deliveries(heard: Heard, door: Data<Door>) -> Answer {
 #[utoipa::path(post, path = "/instances/{i}/webhooks/{w}/replay", tag = TAG, params(("i" = String, Path), ("w" = String, Path)),
     request_body = ReplayWishBody,
     responses((status = 202, description = "under way", body = ShownWebhook), Errors))]
-async fn replay(heard: Heard, door: Data<Door>) -> Answer {
+async fn replay_webhook(heard: Heard, door: Data<Door>) -> Answer {
     let webhooks = webhooks(&heard, &door)?;
     let wish = ReplayWish::read(&heard.json()?)?;
     let id = webhooks.find(&heard.segment("w")).await?.id;

@@ -87,11 +87,6 @@ impl Wish {
         self.types.unwrap_or(EventTypes::ALL)
     }
 
-    /// Whoever mends a webhook does not want to wait for the next try.
-    pub fn is_for_the_impatient(&self) -> bool {
-        self.url.is_some() || self.state == Some(WebhookState::Active)
-    }
-
     pub fn into_patch(self) -> WebhookPatch {
         let Self { url, types, description, state } = self;
         WebhookPatch { url, types, description, state }
