@@ -3,6 +3,7 @@
 
 mod baseline;
 mod bulk;
+mod hooks;
 mod load;
 mod report;
 mod stage;
@@ -259,6 +260,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "bulk".contains(&options.only) || options.only.is_empty() {
         bulk::compare(&stage)?;
+    }
+    if "webhooks".contains(&options.only) || options.only.is_empty() {
+        hooks::measure(&stage, window * ROUNDS)?;
     }
     report::legend();
     stage.tear_down()?;
