@@ -74,10 +74,15 @@ impl Destination {
         let Ok(url) = Url::parse(text) else {
             return refuse("must be an absolute URL such as https://example.com/hook");
         };
-        if !matches!(url.scheme(), "http" | "https") {
+        // Parsers of URLs forgive much; what they would have to forgive is not taken.
+        let Some(rest) = written_after_scheme(text, url.scheme()) else {
             return refuse("must begin with https:// or http://");
+        };
+        if text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+            return refuse("must not hold blanks or control characters");
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        if authority.contains('@') || !url.username().is_empty() || url.password().is_some() {
             return refuse("must not hold a user name or password");
         }
         if url.port() == Some(0) {
@@ -121,6 +126,13 @@ impl Destination {
             _ => None,
         }
     }
+}
+
+/// What follows `https://` or `http://`, as the text has it.
+fn written_after_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let (written, rest) = text.split_once("://")?;
+    let is_ours = matches!(scheme, "http" | "https") && written.eq_ignore_ascii_case(scheme);
+    is_ours.then_some(rest)
 }
 
 pub fn not_public() -> Invalid {

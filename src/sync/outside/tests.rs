@@ -86,7 +86,7 @@ fn message(to: &Destination) -> Message {
 }
 
 /// `%` is the canary's port.
-const URLS: [(&str, bool); 92] = [
+const URLS: [(&str, bool); 98] = [
     ("https://public.example/hook", true),
     ("http://public.example/hook?key=1#part", true),
     ("https://public.example:8443/", true),
@@ -175,6 +175,12 @@ const URLS: [(&str, bool); 92] = [
     ("http://user@public.example/", false),
     ("http://public.example:secret@127.0.0.1:%/", false),
     ("http://public.example:0/", false),
+    ("http://@public.example/", false),
+    ("http:public.example/", false),
+    ("http:/public.example/", false),
+    (" https://public.example/", false),
+    ("https://public.exa\tmple/", false),
+    ("https://public.example\\@127.0.0.1:%/", true),
     ("ftp://public.example/", false),
     ("file:///etc/passwd", false),
     ("gopher://127.0.0.1:%/", false),

@@ -15,7 +15,7 @@ use crate::{
 /// A URL by which the receiver is reached.
 #[derive(ToSchema)]
 #[schema(value_type = String, max_length = 2048, example = "https://example.com/hooks/wabook",
-    pattern = "^https?://([a-z][a-z0-9]{0,20}\\.){1,3}(com|net|org)(:[1-9][0-9]{0,3})?(/[A-Za-z0-9_-]{0,20}){0,3}$")]
+    pattern = "^https?://[^\\x00-\\x20\\x7f/?#@\\\\]+([/?#][^\\x00-\\x20\\x7f]*)?$")]
 #[expect(dead_code, reason = "describes `url`")]
 pub struct UrlText(String);
 
@@ -45,8 +45,8 @@ pub struct NewWebhookWish {
 pub struct WebhookChange {
     #[schema(value_type = UrlText, required = false)]
     url: String,
-    #[schema(value_type = Vec<EventTypeText>, min_items = 1, required = false)]
-    types: Vec<String>,
+    #[schema(value_type = Option<Vec<EventTypeText>>, min_items = 1)]
+    types: Option<Vec<String>>,
     #[schema(value_type = Option<NameText>)]
     description: Option<String>,
     /// `active` or `paused`.
@@ -107,7 +107,7 @@ fn given<T>(field: Field<T>, name: &'static str) -> Result<Option<T>, Invalid> {
 #[expect(dead_code, reason = "describes the body that `ReplayWish::read` reads field by field")]
 pub struct Replay {
     /// The revision after which everything is told again; 0 for all.
-    #[schema(value_type = u64, required = false, minimum = 0, maximum = 0, example = 0)]
+    #[schema(value_type = u64, required = false, minimum = 0, example = 0)]
     since: u64,
     /// True: the dead letters are told again.
     #[schema(value_type = bool, required = false)]
