@@ -8,7 +8,7 @@ use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use crate::{
     book::{Book, Done, Head, Touched, Write},
     domain::{
-        Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Outcome, Patch,
+        Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Moment, Outcome, Patch,
         Precondition, Register, RegisterEdit, Result, Verdict, Who, decide, fold,
     },
 };
@@ -61,6 +61,10 @@ impl Desk {
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
         self.book.edit_register(edit)
+    }
+
+    pub(super) fn prune(&mut self, before: Moment, at_most: u32) -> Result<u64> {
+        self.book.prune(before, at_most)
     }
 
     /// Sources that are named rather than numbered get their number; a new name becomes a source first.
