@@ -18,6 +18,8 @@ const FORGET_TIMES: &str = "DELETE FROM deletion WHERE chat_id IN
 pub(super) fn prune(connection: &mut Connection, head: Head, before: Moment, at_most: u32) -> Result<(u64, Head)> {
     let last = last_to_go(connection, before, at_most).map_err(fault::meaning)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault::meaning)?;
+    // A contact has at most two chat ids, and so a tombstone at most two times.
+    let at_most = u64::from(at_most) * 2;
     let times = transaction.execute(FORGET_TIMES, params![before.millis(), at_most]).map_err(fault::meaning)?;
     let (mut gone, mut after) = (0, head);
     if let Some(last) = last {
