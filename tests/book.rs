@@ -59,8 +59,12 @@ impl Shelf {
     }
 
     fn bury(&mut self, contact: Contact) {
+        self.bury_at(contact, 9);
+    }
+
+    fn bury_at(&mut self, contact: Contact, at: i64) {
         let head = Head { revision: self.book.head().revision.next(), ..self.book.head() };
-        let bury = Write::Bury { contact: Arc::new(contact), revision: head.revision, at: Moment::from_millis(9) };
+        let bury = Write::Bury { contact: Arc::new(contact), revision: head.revision, at: Moment::from_millis(at) };
         self.book.write(&[bury], head).unwrap();
     }
 
@@ -161,6 +165,32 @@ fn a_buried_contact_can_come_back_as_a_new_one() {
     let new = shelf.insert(vec![contact("111", "Bob again")]).remove(0);
     assert_ne!((old.id, old.uuid), (new.id, new.uuid));
     assert_eq!(shelf.book.load(&[who("111")]).unwrap(), [Some(new)]);
+    shelf.assert_sound();
+}
+
+#[test]
+fn tombstones_go_in_the_order_of_revisions_up_to_the_first_that_must_stay() {
+    let mut shelf = Shelf::new();
+    let people = shelf.insert((1..=5).map(|n| contact(&format!("{n}{n}{n}"), "Somebody")).collect());
+    for (person, at) in people.into_iter().zip([10, 20, 90, 30, 95]) {
+        shelf.bury_at(person, at);
+    }
+    let left = |shelf: &Shelf| -> Vec<_> {
+        let changes = shelf.book.reader().unwrap().changes(Revision::default(), 100).unwrap();
+        assert_eq!(changes.head, shelf.book.head());
+        changes.rows.iter().map(|row| row.revision().number()).collect()
+    };
+    let before = |moment| Moment::from_millis(moment);
+    assert_eq!(shelf.book.prune(before(10), 100).unwrap(), 0);
+    assert_eq!(shelf.book.head().pruned, Revision::default());
+    assert_eq!(shelf.book.prune(before(50), 1).unwrap(), 1, "no more than was asked for");
+    assert_eq!(left(&shelf), [7, 8, 9, 10]);
+    assert_eq!(shelf.book.prune(before(50), 100).unwrap(), 1, "the fourth is old, but the third is not");
+    assert_eq!((left(&shelf), shelf.book.head().pruned.number()), (vec![8, 9, 10], 7));
+    assert_eq!(shelf.book.prune(before(100), 100).unwrap(), 3);
+    assert_eq!((left(&shelf), shelf.book.head().pruned.number()), (vec![], 10));
+    shelf.insert(vec![contact("666", "Later")]);
+    assert_eq!(Book::open(shelf.folder.path()).unwrap().head().pruned.number(), 10, "a write keeps it");
     shelf.assert_sound();
 }
 

@@ -14,7 +14,10 @@ use wabook::{
         SavedPatch, Source,
     },
     session::{OpenBooks, Session, Setting},
-    sync::feed::{self, Token},
+    sync::{
+        feed::{self, Token},
+        follow::{Follower, Step},
+    },
 };
 
 const SEEDS: u64 = 10;
@@ -331,4 +334,22 @@ async fn whoever_goes_on_from_a_token_by_the_floor_alone_diverges() {
     let diverged = ends.iter().filter(|clients| clients.iter().any(|end| !end.is_equal)).count();
     println!("{diverged} of {SEEDS} seeds diverged");
     assert!(diverged > 0, "nobody has noticed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_who_is_slower_than_pruning_is_told_so_and_goes_on() {
+    let mut story = Story::begin(0).await;
+    let mut follower = Follower::new(story.session.clone(), None).await.unwrap();
+    assert!(follower.read(10).await.unwrap().is_none(), "it begins now");
+    story.write(100).await;
+    follower.more().await;
+    let Some(Step::Changes(page)) = follower.read(10).await.unwrap() else { panic!("there are changes") };
+    assert!(page.changes.len() == 10 && page.has_more);
+    story.write(100).await;
+    assert!(story.session.prune(Moment::from_millis(i64::MAX), 10_000).await.unwrap() > 0);
+    let head = Token::head(&story.session.head().await.unwrap());
+    assert!(matches!(follower.read(10).await.unwrap(), Some(Step::Lost(now)) if now == head));
+    assert!(follower.read(10).await.unwrap().is_none());
+    story.write(100).await;
+    assert!(matches!(follower.read(10).await.unwrap(), Some(Step::Changes(_))));
 }

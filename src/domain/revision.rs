@@ -42,8 +42,8 @@ impl FromStr for Epoch {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let is_plain = text.len() == 32;
-        let uuid = uuid::Uuid::try_parse(text).ok().filter(|_| is_plain);
-        uuid.map(Self).ok_or_else(|| Invalid::new("epoch", "must be 32 hexadecimal digits"))
+        // Only as it was written: a UUID has other spellings.
+        let epoch = uuid::Uuid::try_parse(text).ok().map(Self).filter(|epoch| epoch.to_string() == text);
+        epoch.ok_or_else(|| Invalid::new("epoch", "must be 32 hexadecimal digits, in small letters"))
     }
 }

@@ -127,7 +127,7 @@ async fn a_token_of_another_book_or_of_a_later_state_has_expired() {
     let (tenant, other) = (app.instance().await, app.instance().await);
     let own = text(&page(&app, &tenant, "").await["next"]);
     let foreign = text(&page(&app, &other, "").await["next"]);
-    for since in [foreign, up_to(&own, 7)] {
+    for since in [foreign, up_to(&own, 7), format!("{own}:1")] {
         let expired = problem(ask(&app, &tenant, &format!("since={since}")).await, 410).await;
         assert_eq!(expired["code"], "EXPIRED_SYNC_TOKEN");
     }
@@ -137,7 +137,6 @@ async fn a_token_of_another_book_or_of_a_later_state_has_expired() {
 #[rstest]
 #[case::no_token("since=yesterday", "since")]
 #[case::half_a_token("since=0192aabbccddeeff0192aabbccddeeff", "since")]
-#[case::a_token_past_its_floor("since=0192aabbccddeeff0192aabbccddeeff:1:2", "since")]
 #[case::a_number_too_large("since=0192aabbccddeeff0192aabbccddeeff:18446744073709551615", "since")]
 #[case::no_rows("limit=0", "limit")]
 #[case::too_many_rows("limit=1001", "limit")]

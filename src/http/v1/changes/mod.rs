@@ -71,7 +71,7 @@ async fn changes(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door)?;
     let params = heard.params();
     only(&params, &["since", "limit", "wait"])?;
-    let since = params.filled("since").map(str::parse).transpose()?;
+    let since = params.text("since").filter(|text| !text.is_empty()).map(str::parse).transpose()?;
     let limit = u32::try_from(params.number("limit", LIMIT, 1, MOST)?).unwrap_or(u32::MAX);
     let wait = Duration::from_secs(params.number("wait", 0, 0, LONGEST_WAIT)?);
     let page = if wait.is_zero() {
@@ -106,8 +106,8 @@ async fn events(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door)?;
     let params = heard.params();
     only(&params, &["last_event_id"])?;
-    let last = heard.plain_header("Last-Event-ID")?.filter(|text| !text.is_empty());
-    let last = last.or_else(|| params.filled("last_event_id"));
+    let last = heard.plain_header("Last-Event-ID")?.or_else(|| params.text("last_event_id"));
+    let last = last.filter(|text| !text.is_empty());
     let since = last.map(|text| text.parse::<Token>().map_err(|invalid| invalid.in_field("last_event_id")));
     let follower = Follower::new(session, since.transpose()?).await?;
     let token = heard.bearer().unwrap_or_default().to_owned();
