@@ -24,8 +24,11 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, Head, Mapping, Page, PageQuery, Reader},
-    domain::{ChatId, Contact, Edit, Entry, Error, InstanceId, Outcome, Register, RegisterEdit, Result, Revision, Who},
+    book::{Changes, Head, Page, PageQuery, Reader},
+    domain::{
+        ChatId, Contact, Edit, Entry, Error, InstanceId, Mapping, Outcome, Register, RegisterEdit, Result, Revision,
+        Who,
+    },
 };
 pub use desk::Settled;
 
