@@ -87,7 +87,7 @@ impl Story {
         }
     }
 
-    /// Creates, renames, deletes, revives, or changes nothing at all.
+    /// Creates, renames, merges, deletes, revives, or changes nothing at all.
     async fn write(&mut self, count: u64) {
         let edits = (0..count).map(|_| self.edit()).collect();
         let settled = self.session.edit_many(edits, false).await.unwrap();
@@ -98,21 +98,23 @@ impl Story {
 
     fn edit(&mut self) -> Edit {
         let number = 100_000 + self.dice.below(PHONES);
-        let who = if number.is_multiple_of(5) {
-            ChatId::lid(&number.to_string())
-        } else {
-            ChatId::phone(&number.to_string())
-        };
+        let (phone, lid) = (ChatId::phone(&number.to_string()).unwrap(), ChatId::lid(&number.to_string()).unwrap());
+        let who = if self.dice.below(3) == 0 { lid } else { phone };
         // Some writers' clocks are slow: tombstones do not stand in the order of their times.
         let at = Moment::from_millis(self.clock - i64::try_from(self.dice.below(30)).unwrap());
+        if self.dice.below(12) == 0 {
+            // Of those that were one already, some part again and find others.
+            let other = ChatId::lid(&(number + self.dice.below(3)).to_string()).unwrap();
+            return Edit::learn(*other.digits(), *phone.digits(), at, SOURCE);
+        }
         if self.dice.below(3) == 0 {
-            return Edit::new(who.unwrap(), Act::Delete, at, SOURCE);
+            return Edit::new(who, Act::Delete, at, SOURCE);
         }
         let name = format!("Name {}", self.dice.below(4));
         let first = Field::from(NamePart::parse(&name, "name").unwrap());
         let group = self.groups[usize::try_from(self.dice.below(self.groups.len() as u64)).unwrap()];
         let saved = SavedPatch::Parts { first, last: Field::Keep };
-        Edit::save(who.unwrap(), Patch { saved, join: vec![group], ..Patch::default() }, at, SOURCE)
+        Edit::save(who, Patch { saved, join: vec![group], ..Patch::default() }, at, SOURCE)
     }
 
     async fn found_group(&mut self) {
@@ -181,6 +183,8 @@ struct Client {
     beginnings: usize,
     /// Pages of a walk from the beginning that went on although what was pruned lay before them.
     spared: usize,
+    /// Contacts of which it heard that they became one with another.
+    merges: usize,
 }
 
 /// How a client ended.
@@ -190,11 +194,21 @@ struct End {
     is_equal: bool,
     beginnings: usize,
     spared: usize,
+    merges: usize,
 }
 
 impl Client {
     fn new(rule: Rule, limit: u32) -> Self {
-        Self { rule, limit, place: Place::Beginning, known: Known::new(), is_drained: false, beginnings: 0, spared: 0 }
+        Self {
+            rule,
+            limit,
+            place: Place::Beginning,
+            known: Known::new(),
+            is_drained: false,
+            beginnings: 0,
+            spared: 0,
+            merges: 0,
+        }
     }
 
     /// Reads one page.
@@ -263,6 +277,7 @@ impl Client {
             }
             // Deleted, or merged into another: that one is told of by itself.
             Changed::Gone(tombstone) => {
+                self.merges += usize::from(tombstone.merged_into.is_some());
                 self.known.remove(&tombstone.uuid);
             }
         }
@@ -291,8 +306,8 @@ async fn converge(seed: u64, rule: Rule) -> Vec<End> {
         while !client.is_drained {
             client.step(&story.session).await;
         }
-        let Client { beginnings, spared, .. } = *client;
-        ends.push(End { is_equal: client.known == truth, beginnings, spared });
+        let Client { beginnings, spared, merges, .. } = *client;
+        ends.push(End { is_equal: client.known == truth, beginnings, spared, merges });
     }
     ends
 }
@@ -316,9 +331,9 @@ async fn every_client_ends_with_what_the_book_holds() {
         }
     }
     let sum = |of: fn(&End) -> usize| ends.iter().flatten().map(of).sum::<usize>();
-    let (beginnings, spared) = (sum(|end| end.beginnings), sum(|end| end.spared));
-    println!("{beginnings} walks expired, {spared} pages of others went on past what was pruned");
-    assert!(beginnings > 20 && spared > 20, "pruning met walks: {beginnings}, {spared}");
+    let (beginnings, spared, merges) = (sum(|end| end.beginnings), sum(|end| end.spared), sum(|end| end.merges));
+    println!("{beginnings} walks expired, {spared} pages of others went on past what was pruned, {merges} merges");
+    assert!(beginnings > 20 && spared > 20 && merges > 100, "all of it was met: {beginnings}, {spared}, {merges}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

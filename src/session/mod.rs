@@ -24,9 +24,10 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, Head, Mapping, Page, PageQuery, Reader},
+    book::{Changes, Head, Page, PageQuery, Reader},
     domain::{
-        ChatId, Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, Register, RegisterEdit, Result, Revision, Who,
+        ChatId, Contact, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register, RegisterEdit, Result,
+        Revision, Who,
     },
 };
 pub use desk::Settled;
