@@ -11,7 +11,7 @@ use actix_web::{App as Actix, HttpServer, dev::Server, web};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use socket2::{Domain, Socket, Type};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 use tracing_actix_web::TracingLogger;
 
 use crate::{
@@ -34,6 +34,8 @@ pub struct App {
     gateway: Arc<Gateway>,
     couriers: Couriers,
     metrics: PrometheusHandle,
+    /// Told when no request should wait any longer for what may come.
+    stopping: watch::Sender<bool>,
 }
 
 impl App {
@@ -67,6 +69,7 @@ impl App {
         let office = gateway.administer(Some(gateway.run_key().reveal()))?;
         let metrics = recorder()?;
         let rendering = metrics.clone();
+        let (stopping, is_stopping) = watch::channel(false);
         let door = web::Data::new(Door {
             gateway: Arc::clone(&gateway),
             outside: Arc::clone(&outside),
@@ -79,6 +82,7 @@ impl App {
                 webhooks: config.limits.webhooks,
             },
             metrics: Arc::new(move || rendering.render()),
+            stopping: is_stopping,
         });
         let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();
         let mounts = Mounts { wawp, hypersender, superwaba, wacr, waha };
@@ -99,7 +103,7 @@ impl App {
         .listen(listener)?
         .run();
         let couriers = Couriers::start(office, outside);
-        Ok(Self { server, address, gateway, couriers, metrics })
+        Ok(Self { server, address, gateway, couriers, metrics, stopping })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -117,8 +121,8 @@ impl App {
     /// Serves until `shutdown` is there. Then no connection is taken any more, requests under way are answered, every
     /// accepted edit is on disk, and all books are closed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, address, gateway, couriers, metrics } = self;
-        let (stopping, mut serving) = (server.handle(), tokio::spawn(server));
+        let Self { server, address, gateway, couriers, metrics, stopping } = self;
+        let (handle, mut serving) = (server.handle(), tokio::spawn(server));
         let upkeep = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(5));
             loop {
@@ -131,7 +135,9 @@ impl App {
             served = &mut serving => served,
             () = shutdown => {
                 tracing::info!("shutting down");
-                stopping.stop(true).await;
+                // Streams and long polls would be waited for like any request.
+                stopping.send_replace(true);
+                handle.stop(true).await;
                 serving.await
             }
         };
@@ -151,6 +157,7 @@ fn settings(config: &Config) -> Settings {
         secret_key: given(&config.gateway.secret_key),
         open_books: if sessions.open_books > 0 { sessions.open_books } else { books_that_fit() },
         idle: sessions.idle,
+        tombstones: sessions.tombstones,
         mailbox: sessions.mailbox,
         long_reads: sessions.long_reads,
         requests_per_minute: config.limits.requests_per_minute,

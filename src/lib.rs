@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | 6 | [`cli`], [`app`], [`config`] | choose, wire, run |
 //! | 5 | [`http`] | the faces: a room for each dialect, which translates and does nothing else |
-//! | 4 | [`sync`] | what reaches out to other programs over HTTP: webhooks, signed and in order, and the one guarded way out |
+//! | 4 | [`sync`] | how other programs keep up with a book: the feed, webhooks, and the one guarded way out over HTTP |
 //! | 3 | [`gateway`] | instances, access tokens, the sessions: who may enter which book |
 //! | 2 | [`session`] | one actor for each instance: the only writer of its book |
 //! | 1 | [`book`] | the address book: all SQL of contacts lives here |
@@ -32,9 +32,14 @@
 //! - *A success is on disk.* `book::connection` sets `synchronous=FULL`; `session::actor` answers after the commit.
 //! - *No writer touches another's name.* `domain::edit` and `domain::observation`, with property tests beside them.
 //! - *Digits are never rewritten, a LID is never guessed.* `domain::chat_id`.
+//! - *One person is one contact, whatever the order in which things are learned.* Every field has its time
+//!   (`domain::times`), two contacts unite by it (`domain::unite`), a mapping holds while nothing newer is known of its two
+//!   sides (`domain::mapping`), and the desk does it in the commit that learns of it (`session::desk::persons`, with
+//!   thousands of random orders in `orders`). The numbers of the one that gives way lead to the one that stays.
 //! - *An outsider cannot tell which instances exist.* `gateway::enter`: one refusal for everything.
 //! - *A change is told at least once, in order, and nothing is queued.* `sync::courier` reads the book as its own outbox.
 //! - *A URL that somebody gave leads only to the public internet.* `sync::outside` checks every address it connects to.
+//! - *A sync job misses nothing.* `sync::feed` says which token is good; `tests/convergence.rs` holds clients to it.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!

@@ -3,6 +3,7 @@
 
 mod baseline;
 mod bulk;
+mod feed;
 mod hooks;
 mod load;
 mod report;
@@ -260,6 +261,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "bulk".contains(&options.only) || options.only.is_empty() {
         bulk::compare(&stage)?;
+    }
+    if "feed".contains(&options.only) || options.only.is_empty() {
+        feed::compare(&stage)?;
     }
     if "webhooks".contains(&options.only) || options.only.is_empty() {
         hooks::measure(&stage, window * ROUNDS)?;

@@ -33,6 +33,7 @@ pub(super) enum Letter {
     Many(Bundle, Answer<Settled>),
     Register(RegisterEdit, Answer<Entry>),
     Hook(HookWork, Answer<bool>),
+    Prune { before: Moment, at_most: u32, answer: Answer<u64> },
 }
 
 pub(super) struct Actor {
@@ -109,6 +110,10 @@ impl Actor {
                         // Everybody sees things in the order in which they came.
                         self.carry_out(&mut desk, std::mem::take(&mut batch));
                         let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_register(&edit)));
+                    }
+                    Letter::Prune { before, at_most, answer } => {
+                        self.carry_out(&mut desk, std::mem::take(&mut batch));
+                        let _ = answer.send(self.at_desk(&mut desk, |desk| desk.prune(before, at_most)));
                     }
                     // Who is told of changes waits for the changes: a hundred webhooks share one commit after them.
                     Letter::Hook(work, answer) => {
@@ -219,6 +224,10 @@ impl Actor {
         self.edits.close();
         self.asks.close();
         self.long_reads.close();
+        // Whoever waits for a commit that will not come finds out now.
+        if let Some(watchers) = self.revision.get() {
+            watchers.send_modify(|_| ());
+        }
     }
 
     pub(super) fn finish(&self) {

@@ -24,8 +24,11 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, DeadLetter, Head, HookWork, Mapping, Page, PageQuery, Progress, Reader},
-    domain::{ChatId, Contact, Edit, Entry, Error, InstanceId, Outcome, Register, RegisterEdit, Result, Revision, Who},
+    book::{Changes, DeadLetter, Head, HookWork, Page, PageQuery, Progress, Reader},
+    domain::{
+        ChatId, Contact, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register, RegisterEdit, Result,
+        Revision, Who,
+    },
 };
 pub use desk::Settled;
 
@@ -112,7 +115,12 @@ impl Session {
         self.read(move |reader| reader.changes(after, limit)).await
     }
 
-    /// Told the book's revision after every commit. What it says at first may be older than the book.
+    /// Forgets tombstones from before a moment, at most so many; how many it forgot.
+    pub async fn prune(&self, before: Moment, at_most: u32) -> Result<u64> {
+        self.answer(|answer| self.actor.post(Letter::Prune { before, at_most, answer })).await
+    }
+
+    /// Told the book's revision after every commit, and woken, without a new one, when the session takes no more letters. What it says at first may be older than the book.
     pub fn watch(&self) -> watch::Receiver<Revision> {
         self.actor.watch()
     }

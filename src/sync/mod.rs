@@ -1,5 +1,5 @@
-//! Floor 4, what reaches out to other programs over HTTP: webhooks, the one way to the outside, and the client of a running
-//! gateway for the command line.
+//! Floor 4, how other programs keep up with a book: the change feed with its tokens, webhooks with their couriers. And what
+//! reaches out over HTTP: the one guarded way to the outside, and the client of a running gateway for the command line.
 
 mod address;
 mod carrier;
@@ -7,6 +7,8 @@ mod courier;
 mod couriers;
 mod destination;
 mod event;
+pub mod feed;
+pub mod follow;
 mod outside;
 mod remote;
 mod retry;

@@ -75,6 +75,7 @@ fn open(folder: &TempDir) -> Arc<Gateway> {
         open_books: 10,
         idle: Duration::from_secs(3600),
         mailbox: 256,
+        tombstones: Duration::from_secs(3600),
         long_reads: 2,
         requests_per_minute: 0,
     };
