@@ -397,3 +397,41 @@ async fn a_webhook_whose_book_was_made_anew_is_told_all_of_it() {
     walk(&mut courier, T0).await;
     assert_eq!(stage.receiver.told(), ["contact.created 100 Before"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_two_become_one_the_receiver_is_told_who_is_left() {
+    let stage = Stage::set_up(&[]).await;
+    let mut courier = stage.courier().await;
+    stage.save("111", "Ann").await;
+    stage.save("999888777@lid", "Ann").await;
+    walk(&mut courier, T0).await;
+    stage.receiver.heard.lock().unwrap().clear();
+    let lid = *ChatId::lid("999888777").unwrap().digits();
+    let phone = *ChatId::phone("111").unwrap().digits();
+    stage.session().edit(Edit::learn(lid, phone, T0, Source::known("test"))).await.unwrap();
+    walk(&mut courier, T0).await;
+    let heard = std::mem::take(&mut *stage.receiver.heard.lock().unwrap());
+    let merged = heard.iter().find(|(_, body)| body["type"] == "contact.merged").expect("it is told");
+    let left = heard.iter().find(|(_, body)| body["type"] == "contact.updated").expect("so is the other");
+    assert_eq!(merged.1["data"]["merged_into"]["uuid"], left.1["data"]["contact"]["uuid"]);
+    assert_eq!(left.1["data"]["contact"]["lid"], "999888777@lid");
+    assert_eq!(heard.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_that_were_forgotten_before_they_were_told_are_owned_up_to() {
+    let stage = Stage::set_up(&[]).await;
+    let mut courier = stage.courier().await;
+    walk(&mut courier, T0).await;
+    courier.note().await.unwrap();
+    stage.save("111", "Ann").await;
+    stage.delete("111").await;
+    stage.save("222", "Bob").await;
+    stage.session().prune(after(1), 100).await.unwrap();
+    walk(&mut courier, T0).await;
+    courier.note().await.unwrap();
+    assert_eq!(stage.receiver.told(), ["contact.created 222 Bob"]);
+    let progress = stage.session().hook_progress(&stage.id).await.unwrap().unwrap();
+    assert_eq!(progress.missed, Some(stage.session().head().await.unwrap().pruned));
+    assert!(progress.missed.is_some_and(|missed| missed > Revision::default()));
+}
