@@ -2,6 +2,7 @@
 //! `Reader` reads beside it; no type of the database library shows in a signature. Leaves out who may write (gateway),
 //! when (session) and what an edit means (domain).
 
+mod companion;
 pub(crate) mod connection;
 pub(crate) mod fault;
 mod feed;
@@ -20,6 +21,7 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
+pub use companion::{COMPANION, Errand, Known, SyncAct};
 pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
@@ -84,6 +86,8 @@ pub struct Book {
     connection: Connection,
     path: PathBuf,
     head: Head,
+    /// Whether a companion is to be told of saved names.
+    is_linked: bool,
 }
 
 impl Book {
@@ -104,7 +108,8 @@ impl Book {
         let mut connection = connection::open(&path)?;
         schema::BOOK.migrate(&mut connection)?;
         let head = query::head(&connection)?;
-        Ok(Self { connection, path, head })
+        let is_linked = companion::linked(&connection)?.is_some();
+        Ok(Self { connection, path, head, is_linked })
     }
 
     pub fn head(&self) -> Head {
@@ -161,6 +166,9 @@ impl Book {
                     rows.insert(contact)?;
                     identity::learn(&mut learner, contact, source)?;
                     register::enrol(&transaction, contact)?;
+                    if self.is_linked {
+                        companion::note(&transaction, contact, source, false)?;
+                    }
                     contacts += 1;
                 }
                 Write::Update { contact, source, touched } => {
@@ -173,12 +181,18 @@ impl Book {
                         register::leave_all(&transaction, contact.id)?;
                         register::enrol(&transaction, contact)?;
                     }
+                    if self.is_linked {
+                        companion::note(&transaction, contact, source, touched.chat_ids)?;
+                    }
                 }
                 Write::Remember { key, done, at } => idempotency::remember(&transaction, key, done, *at)?,
                 Write::Bury { contact, revision, at } => {
                     identity::forget(&transaction, contact.id)?;
                     register::leave_all(&transaction, contact.id)?;
                     rows::bury(&transaction, contact, *revision, *at)?;
+                    if self.is_linked {
+                        companion::note_deletion(&transaction, contact, *revision)?;
+                    }
                     contacts -= 1;
                 }
             }

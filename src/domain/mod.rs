@@ -13,6 +13,7 @@ mod name;
 mod observation;
 mod register;
 mod revision;
+mod sync;
 mod who;
 
 pub use card::{Card, CardPatch, Kind};
@@ -29,4 +30,5 @@ pub use name::{NamePart, Names, Saved, Seen, Source, Stamp};
 pub use observation::Sighting;
 pub use register::{Entry, Register, RegisterAct, RegisterEdit};
 pub use revision::{Epoch, Revision};
+pub use sync::{Mark, News, Print, Sync, SyncState};
 pub use who::{VendorId, Who};

@@ -21,7 +21,7 @@ use super::{
     readers::Readers,
 };
 use crate::{
-    book::Reader,
+    book::{Reader, SyncAct},
     domain::{Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, RegisterEdit, Result, Revision, Who},
 };
 
@@ -32,6 +32,7 @@ pub(super) enum Letter {
     One(Edit, Answer<Outcome>),
     Many(Bundle, Answer<Settled>),
     Register(RegisterEdit, Answer<Entry>),
+    Sync(SyncAct, Answer<usize>),
 }
 
 pub(super) struct Actor {
@@ -107,6 +108,10 @@ impl Actor {
                         // Everybody sees things in the order in which they came.
                         self.carry_out(&mut desk, std::mem::take(&mut batch));
                         let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_register(&edit)));
+                    }
+                    Letter::Sync(act, answer) => {
+                        self.carry_out(&mut desk, std::mem::take(&mut batch));
+                        let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_sync(&act)));
                     }
                 }
             }

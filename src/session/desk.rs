@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::{
-    book::{Book, Done, Head, Touched, Write},
+    book::{Book, Done, Head, SyncAct, Touched, Write},
     domain::{
         Act, Change, ChatId, Contact, ContactId, Edit, Entry, Error, Field, IdempotencyKey, Outcome, Patch,
         Precondition, Register, RegisterEdit, Result, Verdict, Who, decide, fold,
@@ -61,6 +61,10 @@ impl Desk {
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
         self.book.edit_register(edit)
+    }
+
+    pub(super) fn edit_sync(&mut self, act: &SyncAct) -> Result<usize> {
+        self.book.edit_sync(act)
     }
 
     /// Sources that are named rather than numbered get their number; a new name becomes a source first.

@@ -14,6 +14,7 @@ mod readers;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -24,8 +25,11 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, Head, Mapping, Page, PageQuery, Reader},
-    domain::{ChatId, Contact, Edit, Entry, Error, InstanceId, Outcome, Register, RegisterEdit, Result, Revision, Who},
+    book::{Changes, Errand, Head, Known, Mapping, Page, PageQuery, Reader, SyncAct},
+    domain::{
+        ChatId, Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, Register, RegisterEdit, Result, Revision,
+        Sync, SyncState, Who,
+    },
 };
 pub use desk::Settled;
 
@@ -127,6 +131,37 @@ impl Session {
 
     pub async fn mapping(&self, id: ChatId) -> Result<Option<Mapping>> {
         self.read(move |reader| reader.mapping(&id)).await
+    }
+
+    /// A change of the outbox to the companion; tells how many rows it concerned.
+    pub async fn edit_sync(&self, act: SyncAct) -> Result<usize> {
+        self.answer(|answer| self.actor.post(Letter::Sync(act, answer))).await
+    }
+
+    /// What the companion is to be told now, the longest waiting first; and, if that is nothing, when there will be
+    /// something.
+    pub async fn errands(&self, now: Moment, limit: u32) -> Result<(Vec<Errand>, Option<Moment>)> {
+        self.read(move |reader| {
+            let errands = reader.errands(now, limit)?;
+            let next = if errands.is_empty() { reader.next_errand_at()? } else { None };
+            Ok((errands, next))
+        })
+        .await
+    }
+
+    /// Whom these chat ids lead to, and how they stand with the companion.
+    pub async fn known(&self, ids: Vec<ChatId>) -> Result<Vec<Known>> {
+        self.read(move |reader| reader.known(&ids)).await
+    }
+
+    /// How many contacts are in each state of their way to the companion.
+    pub async fn sync_counts(&self) -> Result<BTreeMap<&'static str, u64>> {
+        self.read(Reader::sync_counts).await
+    }
+
+    /// How chat ids stand with the companion, in the order of their text, after this one.
+    pub async fn syncs(&self, state: Option<SyncState>, after: String, limit: u32) -> Result<Vec<Sync>> {
+        self.read(move |reader| reader.syncs(state, &after, limit)).await
     }
 
     /// What is wrong with the book, a sentence each. A file that cannot be opened is one of those sentences.
