@@ -2,8 +2,10 @@
 //! for credentials and an `Office` for the admin's, and keeps the number of open books within bounds. There is no other
 //! way to a session: authority is the handle you hold. Leaves out how credentials are spelled (http).
 
+mod companion_rows;
 mod folder;
 mod limits;
+mod linkage;
 mod office;
 mod registry;
 mod scope;
@@ -25,6 +27,7 @@ use tokio::{runtime::Handle, task::AbortHandle};
 
 pub use folder::{Folder, RunNote};
 pub use limits::Rate;
+pub use linkage::{CompanionSettings, Linkage};
 pub use office::{Backup, Keyring, NewToken, Office};
 pub use scope::{Scope, Scopes};
 pub use secrets::AccessToken;

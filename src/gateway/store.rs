@@ -14,7 +14,7 @@ use crate::{
 const SCHEMA: Schema = Schema {
     // "wabg"
     application_id: 0x7761_6267,
-    migrations: &[include_str!("migrations/0001_gateway.sql")],
+    migrations: &[include_str!("migrations/0001_gateway.sql"), include_str!("migrations/0003_companions.sql")],
 };
 
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Instance {
 }
 
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl Store {

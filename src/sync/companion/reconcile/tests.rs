@@ -1,0 +1,1 @@
+//! placeholder tests to come here for this file
