@@ -59,6 +59,7 @@ const CONFIRM: &str = "UPDATE sync SET state = 'confirmed', theirs = ?3, confirm
     reason = NULL, attempts = 0
     WHERE chat_id = ?1 AND revision = ?2";
 const DROP: &str = "DELETE FROM sync WHERE chat_id = ?1";
+const DROP_CONTACT: &str = "DELETE FROM sync WHERE contact_id = ?1";
 const OF_CONTACT: &str = concat!(
     "SELECT ",
     columns!(),
@@ -128,6 +129,11 @@ pub(super) fn note_deletion(connection: &Connection, contact: &Contact, revision
         confirmed_at: None,
     });
     leave_behind(connection, &sync, revision)
+}
+
+/// Another contact took this one over, and is told of in its place.
+pub(super) fn note_merger(connection: &Connection, loser: ContactId) -> Result<()> {
+    run(connection, DROP_CONTACT, params![loser.0])
 }
 
 /// Nobody here has this chat id any more: the companion shall have no name for it.

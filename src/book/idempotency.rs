@@ -57,6 +57,8 @@ pub(super) fn recall(connection: &Connection, key: &str, at: Moment) -> Result<O
                         "created" => Change::Created,
                         "updated" => Change::Updated,
                         "deleted" => Change::Deleted,
+                        "merged" => Change::Merged,
+                        "learned" => Change::Learned,
                         _ => Change::Unchanged,
                     };
                     let done = Done { change, contact: ContactId(row.get(2)?), revision: Revision::new(row.get(3)?) };

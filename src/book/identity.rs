@@ -1,10 +1,10 @@
-//! Which chat ids lead to which contact, and the mappings between LIDs and phones that follow from it.
+//! Which chat ids and numbers lead to which contact, and which chat ids were deleted when.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use crate::{
-    book::{Reader, fault},
-    domain::{ChatId, Contact, ContactId, Result, Source},
+    book::{Has, fault},
+    domain::{ChatId, Contact, ContactId, Moment, Result, Source},
 };
 
 // A chat id that is known already keeps the time and source at which it was learned.
@@ -49,45 +49,60 @@ pub(super) fn forget_others(connection: &Connection, contact: &Contact) -> Resul
     Ok(())
 }
 
-/// A LID and the phone it is known to belong to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mapping {
-    pub lid: ChatId,
-    pub phone: ChatId,
+/// What the book has any of.
+pub(super) fn has(connection: &Connection) -> Result<Has> {
+    let sql = "SELECT has_lids, EXISTS (SELECT 1 FROM mapping), EXISTS (SELECT 1 FROM deletion) FROM book";
+    let has = |row: &Row<'_>| Ok(Has { lids: row.get(0)?, mappings: row.get(1)?, deletions: row.get(2)? });
+    connection.query_row(sql, [], has).map_err(fault::meaning)
 }
 
-const MAPPINGS: &str = "
-    SELECT c.lid, c.phone FROM identity i JOIN contact c ON c.id = i.contact_id
-    WHERE i.kind = 'lid' AND c.phone IS NOT NULL ORDER BY i.chat_id LIMIT ?1 OFFSET ?2";
-const COUNT: &str = "
-    SELECT count(*) FROM identity i JOIN contact c ON c.id = i.contact_id
-    WHERE i.kind = 'lid' AND c.phone IS NOT NULL";
-const MAPPING: &str = "
-    SELECT c.lid, c.phone FROM identity i JOIN contact c ON c.id = i.contact_id
-    WHERE i.chat_id = ?1 AND c.lid IS NOT NULL AND c.phone IS NOT NULL";
-
-impl Reader {
-    /// The known mappings, by LID.
-    pub fn mappings(&self, limit: u32, offset: u64) -> Result<Vec<Mapping>> {
-        let mut statement = self.connection.prepare_cached(MAPPINGS).map_err(fault::meaning)?;
-        let rows = statement.query_map(params![limit, offset], mapping).map_err(fault::meaning)?;
-        rows.collect::<Result<_, _>>().map_err(fault::meaning)
+/// The first LID of a book is noted, once.
+pub(super) fn note_lid(connection: &Connection, contact: &Contact, has: &mut Has) -> Result<()> {
+    if contact.lid.is_some() && !has.lids {
+        connection.execute("UPDATE book SET has_lids = 1", []).map_err(fault::meaning)?;
+        has.lids = true;
     }
-
-    pub fn mapping_count(&self) -> Result<u64> {
-        let mut statement = self.connection.prepare_cached(COUNT).map_err(fault::meaning)?;
-        statement.query_row([], |row| row.get(0)).map_err(fault::meaning)
-    }
-
-    /// The mapping in which this LID or phone stands.
-    pub fn mapping(&self, id: &ChatId) -> Result<Option<Mapping>> {
-        let mut statement = self.connection.prepare_cached(MAPPING).map_err(fault::meaning)?;
-        statement.query_row([id.to_string()], mapping).optional().map_err(fault::meaning)
-    }
+    Ok(())
 }
 
-fn mapping(row: &rusqlite::Row<'_>) -> rusqlite::Result<Mapping> {
-    let (lid, phone) = (super::rows::digits(row, 0, ChatId::lid)?, super::rows::digits(row, 1, ChatId::phone)?);
-    let (Some(lid), Some(phone)) = (lid, phone) else { unreachable!("the statement asks for both") };
-    Ok(Mapping { lid: ChatId::Lid(lid), phone: ChatId::Phone(phone) })
+const REDIRECT: &str = "INSERT INTO alias (contact_id, uuid, survivor) VALUES (?1, ?2, ?3)";
+// Who was led to the one that goes is led on.
+const LEAD_ON: &str = "UPDATE alias SET survivor = ?2 WHERE survivor = ?1";
+const FORGET_ALIASES: &str = "DELETE FROM alias WHERE survivor = ?1";
+
+/// The numbers of a contact that became one with another lead there.
+pub(super) fn redirect(connection: &Connection, gone: &Contact, survivor: ContactId) -> Result<()> {
+    connection
+        .prepare_cached(LEAD_ON)
+        .and_then(|mut statement| statement.execute([gone.id.0, survivor.0]))
+        .and_then(|_| connection.prepare_cached(REDIRECT))
+        .and_then(|mut statement| statement.execute(params![gone.id.0, gone.uuid, survivor.0]))
+        .map_err(fault::meaning)?;
+    Ok(())
+}
+
+pub(super) fn forget_aliases(connection: &Connection, survivor: ContactId) -> Result<()> {
+    connection.prepare_cached(FORGET_ALIASES).and_then(|mut s| s.execute([survivor.0])).map_err(fault::meaning)?;
+    Ok(())
+}
+
+const NOTE_DELETION: &str = "INSERT INTO deletion (chat_id, deleted_at) VALUES (?1, ?2)
+    ON CONFLICT (chat_id) DO UPDATE SET deleted_at = max(deleted_at, excluded.deleted_at)";
+const DELETED_AT: &str = "SELECT deleted_at FROM deletion WHERE chat_id = ?1";
+
+pub(super) fn note_deletion(connection: &Connection, id: &ChatId, at: Moment) -> Result<()> {
+    connection
+        .prepare_cached(NOTE_DELETION)
+        .and_then(|mut statement| statement.execute(params![id.to_string(), at.millis()]))
+        .map_err(fault::meaning)?;
+    Ok(())
+}
+
+pub(super) fn deleted_at(connection: &Connection, id: &ChatId) -> Result<Option<Moment>> {
+    connection
+        .prepare_cached(DELETED_AT)
+        .and_then(|mut statement| {
+            statement.query_row([id.to_string()], |row| row.get(0).map(Moment::from_millis)).optional()
+        })
+        .map_err(fault::meaning)
 }

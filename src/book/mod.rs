@@ -4,11 +4,13 @@
 
 mod companion;
 pub(crate) mod connection;
+mod earlier;
 pub(crate) mod fault;
 mod feed;
 mod filter;
 mod idempotency;
 mod identity;
+mod mapping;
 mod query;
 mod register;
 mod rows;
@@ -22,15 +24,15 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 
 pub use companion::{COMPANION, Errand, Known, SyncAct};
+pub use earlier::EarlierName;
 pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
-pub use identity::Mapping;
 pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
 
 use crate::domain::{
-    Contact, ContactId, Entry, Epoch, Error, IdempotencyKey, Moment, NamePart, Register, RegisterAct, RegisterEdit,
-    Result, Revision, Source, Who,
+    ChatId, Contact, ContactId, Entry, Epoch, Error, IdempotencyKey, Mapping, Moment, NamePart, Register, RegisterAct,
+    RegisterEdit, Result, Revision, Saved, Source, Who,
 };
 
 /// The file name within an instance's folder.
@@ -62,6 +64,20 @@ pub enum Write {
         contact: Arc<Contact>,
         revision: Revision,
         at: Moment,
+        /// It became one with this contact: its numbers lead there from now on.
+        merged_into: Option<ContactId>,
+    },
+    /// That somebody was deleted at this time, also if the book did not hold them.
+    Forget {
+        chat_id: ChatId,
+        at: Moment,
+    },
+    Learn(Mapping),
+    /// A saved name that the contact had until this revision.
+    Outdate {
+        contact: ContactId,
+        revision: Revision,
+        saved: Saved,
     },
     /// What an idempotency key has brought about.
     Remember {
@@ -86,8 +102,17 @@ pub struct Book {
     connection: Connection,
     path: PathBuf,
     head: Head,
+    /// What the book has any of, so that others need not be asked for in vain.
+    has: Has,
     /// Whether a companion is to be told of saved names.
     is_linked: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Has {
+    lids: bool,
+    mappings: bool,
+    deletions: bool,
 }
 
 impl Book {
@@ -108,8 +133,9 @@ impl Book {
         let mut connection = connection::open(&path)?;
         schema::BOOK.migrate(&mut connection)?;
         let head = query::head(&connection)?;
+        let has = identity::has(&connection)?;
         let is_linked = companion::linked(&connection)?.is_some();
-        Ok(Self { connection, path, head, is_linked })
+        Ok(Self { connection, path, head, has, is_linked })
     }
 
     pub fn head(&self) -> Head {
@@ -124,6 +150,26 @@ impl Book {
     /// Who has this e-mail, whatever its case.
     pub fn with_email(&self, email: &str) -> Result<Vec<ContactId>> {
         query::with_email(&self.connection, email)
+    }
+
+    /// Whether it ever held a LID: only then can two contacts turn out to be one.
+    pub fn has_lids(&self) -> bool {
+        self.has.lids || self.has.mappings
+    }
+
+    /// The newest that was learned of this LID or phone, whether it still holds or not.
+    pub fn newest_mapping(&self, id: &ChatId) -> Result<Option<Mapping>> {
+        if self.has.mappings { mapping::newest(&self.connection, id) } else { Ok(None) }
+    }
+
+    /// When this chat id was last deleted.
+    pub fn deleted_at(&self, id: &ChatId) -> Result<Option<Moment>> {
+        if self.has.deletions { identity::deleted_at(&self.connection, id) } else { Ok(None) }
+    }
+
+    /// The saved names that a contact had before, newest first.
+    pub fn earlier_names(&self, contact: ContactId) -> Result<Vec<EarlierName>> {
+        earlier::of(&self.connection, contact)
     }
 
     /// Whether a register has this entry.
@@ -157,7 +203,7 @@ impl Book {
     pub fn write(&mut self, writes: &[Write], head: Head) -> Result<()> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault::meaning)?;
-        let mut contacts = self.head.contacts;
+        let (mut contacts, mut has) = (self.head.contacts, self.has);
         let mut rows = rows::Writer::new(&transaction);
         let mut learner = identity::learner(&transaction)?;
         for write in writes {
@@ -165,6 +211,7 @@ impl Book {
                 Write::Insert { contact, source } => {
                     rows.insert(contact)?;
                     identity::learn(&mut learner, contact, source)?;
+                    identity::note_lid(&transaction, contact, &mut has)?;
                     register::enrol(&transaction, contact)?;
                     if self.is_linked {
                         companion::note(&transaction, contact, source, false)?;
@@ -175,6 +222,7 @@ impl Book {
                     rows.update(contact)?;
                     if touched.chat_ids {
                         identity::learn(&mut learner, contact, source)?;
+                        identity::note_lid(&transaction, contact, &mut has)?;
                         identity::forget_others(&transaction, contact)?;
                     }
                     if touched.groups {
@@ -186,14 +234,37 @@ impl Book {
                     }
                 }
                 Write::Remember { key, done, at } => idempotency::remember(&transaction, key, done, *at)?,
-                Write::Bury { contact, revision, at } => {
+                Write::Bury { contact, revision, at, merged_into } => {
                     identity::forget(&transaction, contact.id)?;
                     register::leave_all(&transaction, contact.id)?;
-                    rows::bury(&transaction, contact, *revision, *at)?;
-                    if self.is_linked {
-                        companion::note_deletion(&transaction, contact, *revision)?;
+                    match merged_into {
+                        Some(survivor) => {
+                            earlier::hand_over(&transaction, contact.id, *survivor)?;
+                            identity::redirect(&transaction, contact, *survivor)?;
+                        }
+                        None => {
+                            earlier::forget(&transaction, contact.id)?;
+                            identity::forget_aliases(&transaction, contact.id)?;
+                        }
+                    }
+                    rows::bury(&transaction, contact, *revision, *at, *merged_into)?;
+                    match merged_into {
+                        _ if !self.is_linked => {}
+                        Some(_) => companion::note_merger(&transaction, contact.id)?,
+                        None => companion::note_deletion(&transaction, contact, *revision)?,
                     }
                     contacts -= 1;
+                }
+                Write::Forget { chat_id, at } => {
+                    identity::note_deletion(&transaction, chat_id, *at)?;
+                    has.deletions = true;
+                }
+                Write::Learn(mapping) => {
+                    mapping::learn(&transaction, mapping)?;
+                    has.mappings = true;
+                }
+                Write::Outdate { contact, revision, saved } => {
+                    earlier::outdate(&transaction, *contact, *revision, saved)?;
                 }
             }
         }
@@ -201,7 +272,7 @@ impl Book {
         let head = Head { contacts, ..head };
         rows::move_head(&transaction, &head)?;
         transaction.commit().map_err(fault::at_commit)?;
-        self.head = head;
+        (self.head, self.has) = (head, has);
         Ok(())
     }
 

@@ -16,6 +16,13 @@ const BY_CHAT_ID: &str =
     concat!("SELECT ", columns!(), " FROM contact WHERE id = (SELECT contact_id FROM identity WHERE chat_id = ?1)");
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM contact WHERE id = ?1");
 const BY_UUID: &str = concat!("SELECT ", columns!(), " FROM contact WHERE uuid BETWEEN ?1 AND ?2 LIMIT 1");
+const BY_OLD_ID: &str =
+    concat!("SELECT ", columns!(), " FROM contact WHERE id = (SELECT survivor FROM alias WHERE contact_id = ?1)");
+const BY_OLD_UUID: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM contact WHERE id = (SELECT survivor FROM alias WHERE uuid BETWEEN ?1 AND ?2 LIMIT 1)"
+);
 const BY_EMAIL: &str = "SELECT id FROM contact WHERE email_key = ?1";
 
 pub(super) fn head(connection: &Connection) -> Result<Head> {
@@ -41,13 +48,18 @@ pub(super) fn get(connection: &Connection, who: &Who) -> Result<Option<Contact>>
         let mut statement = connection.prepare_cached(sql).map_err(fault::meaning)?;
         statement.query_row(params, rows::contact).optional().map_err(fault::meaning)
     };
+    // A number whose contact became one with another leads to that one.
+    let either = |sql, old_sql, params: &[&dyn ToSql]| match one(sql, params)? {
+        Some(contact) => Ok(Some(contact)),
+        None => one(old_sql, params),
+    };
     match who {
         Who::Chat(id) => one(BY_CHAT_ID, &[&id.to_string()]),
-        Who::Id(id) => one(BY_ID, &[&id.0]),
-        Who::Uuid(uuid) => one(BY_UUID, &[uuid, uuid]),
+        Who::Id(id) => either(BY_ID, BY_OLD_ID, &[&id.0]),
+        Who::Uuid(uuid) => either(BY_UUID, BY_OLD_UUID, &[uuid, uuid]),
         Who::Vendor(id) => {
             let (first, last) = id.range();
-            one(BY_UUID, &[&first, &last])
+            either(BY_UUID, BY_OLD_UUID, &[&first, &last])
         }
     }
 }
@@ -246,7 +258,7 @@ impl Reader {
 }
 
 /// Sums that must come out at zero.
-const CHECKS: [(&str, &str); 6] = [
+const CHECKS: [(&str, &str); 9] = [
     (
         "SELECT (SELECT count(*) FROM membership) - (SELECT count(*) FROM contact c, json_each(c.groups))",
         "group memberships are off",
@@ -259,6 +271,21 @@ const CHECKS: [(&str, &str); 6] = [
         "contacts are not listed under exactly one chat id",
     ),
     ("SELECT count(*) FROM pragma_foreign_key_check()", "chat ids lead nowhere"),
+    (
+        "SELECT count(*) FROM contact c WHERE (c.phone IS NULL) + (c.lid IS NULL)
+            <> 2 - (SELECT count(*) FROM identity i WHERE i.contact_id = c.id)",
+        "chat ids and contacts do not agree",
+    ),
+    (
+        "SELECT count(*) FROM contact c WHERE c.phone IS NOT NULL AND c.lid IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM mapping m WHERE m.lid = c.lid AND m.phone = c.phone AND m.current = 1)",
+        "contacts are one without a mapping",
+    ),
+    (
+        "SELECT count(*) FROM mapping m JOIN identity p ON p.chat_id = m.phone || '@c.us'
+            JOIN identity l ON l.chat_id = m.lid || '@lid' WHERE m.current = 1 AND p.contact_id <> l.contact_id",
+        "one person is in the book twice",
+    ),
 ];
 
 /// The folded text to look for. Something that looks like a phone number is looked for by its digits.

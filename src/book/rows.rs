@@ -10,7 +10,7 @@ use crate::{
     book::{Head, fault},
     domain::{
         Card, ChatId, Contact, ContactId, Digits, Invalid, Kind, Moment, NamePart, Names, Result, Revision, Saved,
-        Seen, Source, Stamp, fold,
+        Seen, Source, Stamp, Times, fold,
     },
 };
 
@@ -31,18 +31,18 @@ const INSERT: &str = concat!(
      ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43)"
 );
 
-// `uuid` and `created_at` are for life.
+// The numbers are for life; the time of creation too, until two contacts turn out to be one.
 const UPDATE: &str = "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last = ?6, saved_at = ?7, \
     saved_source = ?8, push = ?9, push_at = ?10, push_source = ?11, business = ?12, business_at = ?13, \
     business_source = ?14, email = ?15, company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, \
     address = ?21, country_code = ?22, country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, \
     params = ?28, opted_in = ?29, blocked = ?30, last_message_at = ?31, conversation_count = ?32, \
-    updated_at = ?34, revision = ?35, source_id = ?36, status_id = ?37, groups = ?38, first_revision = ?39, times = ?40, \
+    created_at = ?33, updated_at = ?34, revision = ?35, source_id = ?36, status_id = ?37, groups = ?38, first_revision = ?39, times = ?40, \
     sort_key = ?41, search_key = ?42, email_key = ?43 \
-    WHERE id = ?1 AND uuid = ?2 AND created_at = ?33";
+    WHERE id = ?1 AND uuid = ?2";
 
-const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at, merged_into) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const REMOVE: &str = "DELETE FROM contact WHERE id = ?1";
 const MOVE_HEAD: &str = "UPDATE book SET revision = ?1, contacts = ?2, last_id = ?3, pruned = ?4";
 
@@ -81,7 +81,13 @@ fn write<'c>(
 }
 
 /// The row goes with all that is private; the tombstone keeps the ids, so that a feed can tell of it.
-pub(super) fn bury(connection: &Connection, contact: &Contact, revision: Revision, at: Moment) -> Result<()> {
+pub(super) fn bury(
+    connection: &Connection,
+    contact: &Contact,
+    revision: Revision,
+    at: Moment,
+    merged_into: Option<ContactId>,
+) -> Result<()> {
     let text = |digits: Option<Digits>| digits.map(|digits| digits.to_string());
     connection
         .prepare_cached(BURY)
@@ -92,7 +98,8 @@ pub(super) fn bury(connection: &Connection, contact: &Contact, revision: Revisio
                 contact.uuid,
                 text(contact.phone),
                 text(contact.lid),
-                at.millis()
+                at.millis(),
+                merged_into.map(|survivor| survivor.0)
             ])
         })
         .and_then(|_| connection.prepare_cached(REMOVE))
@@ -161,7 +168,7 @@ fn bind(statement: &mut CachedStatement<'_>, contact: &Contact) -> rusqlite::Res
     next(&card.status_id)?;
     next(&json(card.groups.as_ref()))?;
     next(&contact.first_revision.number())?;
-    next(&None::<&str>)?;
+    next(&times(&contact.times))?;
     next(&fold(&contact.display()))?;
     next(&search_key(contact))?;
     next(&card.email.as_deref().map(fold))?;
@@ -206,6 +213,7 @@ pub(super) fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
             opted_in: row.get(next())?,
             ..Card::default()
         },
+        times: Times::default(),
         blocked: row.get(next())?,
         last_message_at: row.get::<_, Option<i64>>(next())?.map(Moment::from_millis),
         conversation_count: row.get(next())?,
@@ -218,6 +226,8 @@ pub(super) fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
     contact.card.status_id = row.get(next())?;
     contact.card.groups = from_json(row, next())?;
     contact.first_revision = Revision::new(row.get(next())?);
+    let times: Option<BTreeMap<String, i64>> = from_json(row, next())?;
+    contact.times = Times::restored(times.into_iter().flatten());
     Ok(contact)
 }
 
@@ -251,6 +261,11 @@ fn seen(row: &Row<'_>, name: usize, at: usize, source: usize) -> rusqlite::Resul
 
 fn json<T: serde::Serialize>(value: Option<&T>) -> Option<String> {
     value.map(|value| serde_json::to_string(value).expect("strings serialise"))
+}
+
+fn times(times: &Times) -> Option<String> {
+    let stored = || times.iter().map(|(field, at)| (field, at.millis())).collect::<BTreeMap<_, _>>();
+    json((!times.is_empty()).then(stored).as_ref())
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<T>> {

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Field, Invalid};
+use crate::domain::{
+    Contact, Field, Invalid, Moment,
+    times::{Times, Writing, note, time_of},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -45,11 +48,42 @@ macro_rules! card {
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
         pub struct CardPatch { $(pub $field: Field<$type>,)* }
 
+        impl Card {
+            pub(super) const FIELDS: &[&str] = &[$(stringify!($field),)*];
+
+            /// Into `one`, whose time of creation is set already.
+            pub(super) fn unite(ours: &Contact, theirs: &Contact, one: &mut Contact) {
+                $({
+                    const FIELD: &str = stringify!($field);
+                    let at = |contact: &Contact| {
+                        time_of(&contact.times, contact.created_at, FIELD, contact.card.$field.is_some())
+                    };
+                    let (newer, older) = if at(theirs) > at(ours) { (theirs, ours) } else { (ours, theirs) };
+                    one.card.$field = newer.card.$field.clone();
+                    if let (Some(set), Some(more)) = (&mut one.card.$field, &older.card.$field) {
+                        set.take_in(more);
+                    }
+                    note(&mut one.times, one.created_at, FIELD, one.card.$field.is_some(), at(newer));
+                })*
+            }
+
+            /// Takes away what was written before this.
+            pub(super) fn outlive(&mut self, deleted_at: Moment, created_at: Moment, times: &mut Times) {
+                $(if time_of(times, created_at, stringify!($field), self.$field.is_some()) <= deleted_at {
+                    self.$field = None;
+                    times.remove(stringify!($field));
+                })*
+            }
+        }
+
         impl CardPatch {
-            /// Whether anything changed.
-            pub fn apply(&self, card: &mut Card) -> bool {
+            /// Whether anything changed. A field that was written later than this is left as it is.
+            pub(super) fn apply(&self, card: &mut Card, writing: &mut Writing<'_>) -> bool {
                 let mut changed = false;
-                $(changed |= self.$field.apply(&mut card.$field);)*
+                $(if self.$field != Field::Keep && writing.is_in_time(stringify!($field), card.$field.is_some()) {
+                    changed |= self.$field.apply(&mut card.$field);
+                    writing.done(stringify!($field), card.$field.is_some());
+                })*
                 changed
             }
         }
@@ -78,4 +112,40 @@ card! {
     status_id: i64,
     /// Group ids, ascending.
     groups: Vec<i64>,
+}
+
+/// What becomes of two values of a field when two contacts become one: a set takes in the other, anything else stays.
+trait Unite {
+    fn take_in(&mut self, _older: &Self) {}
+}
+
+impl Unite for Box<str> {}
+impl Unite for i64 {}
+impl Unite for bool {}
+impl Unite for Kind {}
+
+impl Unite for Vec<Box<str>> {
+    fn take_in(&mut self, older: &Self) {
+        for word in older {
+            if !self.contains(word) {
+                self.push(word.clone());
+            }
+        }
+    }
+}
+
+impl Unite for Vec<i64> {
+    fn take_in(&mut self, older: &Self) {
+        self.extend(older);
+        self.sort_unstable();
+        self.dedup();
+    }
+}
+
+impl Unite for BTreeMap<Box<str>, Box<str>> {
+    fn take_in(&mut self, older: &Self) {
+        for (key, value) in older {
+            self.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
 }

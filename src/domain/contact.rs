@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::{Card, ChatId, Digits, Moment, Names, Revision};
+use crate::domain::{Card, ChatId, Digits, Moment, Names, Revision, Times};
 
 /// A contact's number within its book: given once, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +17,8 @@ pub struct Contact {
     pub lid: Option<Digits>,
     pub names: Names,
     pub card: Card,
+    /// When its fields were last written, where that is not when it was made.
+    pub times: Times,
     pub blocked: bool,
     pub last_message_at: Option<Moment>,
     pub conversation_count: u32,
@@ -42,6 +44,7 @@ impl Contact {
             lid,
             names: Names::default(),
             card: Card::default(),
+            times: Times::default(),
             blocked: false,
             last_message_at: None,
             conversation_count: 0,

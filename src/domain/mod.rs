@@ -8,27 +8,34 @@ mod edit;
 mod error;
 mod fold;
 mod instance;
+mod mapping;
 mod moment;
 mod name;
 mod observation;
 mod register;
 mod revision;
 mod sync;
+mod times;
+mod unite;
 mod who;
 
 pub use card::{Card, CardPatch, Kind};
 pub use chat_id::{ChatId, Digits};
 pub use contact::{Contact, ContactId};
 pub use edit::{
-    Act, Change, Edit, Field, IdempotencyKey, Outcome, Patch, Precondition, Require, SavedPatch, Verdict, decide,
+    Act, Change, Edit, Field, IdempotencyKey, Outcome, Patch, Precondition, Require, SavedPatch, Timing, Verdict,
+    decide,
 };
 pub use error::{Error, Invalid, Result};
 pub use fold::fold;
 pub use instance::InstanceId;
+pub use mapping::Mapping;
 pub use moment::Moment;
 pub use name::{NamePart, Names, Saved, Seen, Source, Stamp};
 pub use observation::Sighting;
 pub use register::{Entry, Register, RegisterAct, RegisterEdit};
 pub use revision::{Epoch, Revision};
 pub use sync::{Mark, News, Print, Sync, SyncState};
+pub use times::Times;
+pub use unite::unite;
 pub use who::{VendorId, Who};

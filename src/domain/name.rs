@@ -3,7 +3,10 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use crate::domain::{ChatId, Invalid, Moment};
+use crate::domain::{
+    ChatId, Invalid, Moment,
+    times::{NEVER, Times},
+};
 
 /// A first or last name, or any other single line: 1 to 255 code points, not blank, no control characters, otherwise
 /// exactly as typed.
@@ -112,6 +115,18 @@ impl Saved {
     }
 }
 
+impl Saved {
+    /// When any part of it was last written.
+    pub(super) fn written_at(&self) -> Moment {
+        self.by.as_ref().map_or(NEVER, |by| by.at)
+    }
+
+    /// When this part of it was.
+    pub(super) fn part_at(&self, times: &Times, field: &str) -> Moment {
+        times.get(field).unwrap_or(self.written_at())
+    }
+}
+
 /// A name seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -122,6 +137,12 @@ pub struct Seen {
 impl Seen {
     pub fn text(&self) -> &str {
         self.name.as_str()
+    }
+
+    /// Later; of two at the same time, always the same one, whichever came first.
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+        let rank = |seen: &Self| (seen.by.at, seen.name.clone(), seen.by.source.as_str().to_owned());
+        rank(self) > rank(other)
     }
 }
 

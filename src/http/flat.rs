@@ -4,10 +4,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    book::Mapping,
-    domain::{ChatId, Contact, NamePart},
-};
+use crate::domain::{ChatId, Contact, Mapping, NamePart};
 
 /// A contact in WAHA's flat shape.
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,7 +92,7 @@ impl FlatMapping {
 
 impl From<&Mapping> for FlatMapping {
     fn from(mapping: &Mapping) -> Self {
-        Self::new(Some(mapping.lid), Some(mapping.phone))
+        Self::new(Some(ChatId::Lid(mapping.lid)), Some(ChatId::Phone(mapping.phone)))
     }
 }
 

@@ -25,10 +25,10 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, Errand, Head, Known, Mapping, Page, PageQuery, Reader, SyncAct},
+    book::{Changes, Errand, Head, Known, Page, PageQuery, Reader, SyncAct},
     domain::{
-        ChatId, Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, Register, RegisterEdit, Result, Revision,
-        Sync, SyncState, Who,
+        ChatId, Contact, Digits, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register, RegisterEdit,
+        Result, Revision, Sync, SyncState, Who,
     },
 };
 pub use desk::Settled;
@@ -127,6 +127,11 @@ impl Session {
 
     pub async fn mapping_count(&self) -> Result<u64> {
         self.read(Reader::mapping_count).await
+    }
+
+    /// Those pairs of a LID and a phone that nobody ever reported.
+    pub async fn unheard_of(&self, pairs: Vec<(Digits, Digits)>) -> Result<Vec<(Digits, Digits)>> {
+        self.read(move |reader| reader.unheard_of(&pairs)).await
     }
 
     pub async fn mapping(&self, id: ChatId) -> Result<Option<Mapping>> {

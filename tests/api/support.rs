@@ -11,7 +11,7 @@ use wabook::{
     app::App,
     book::{Book, Write},
     config::{Config, Flags},
-    domain::{ChatId, Contact, ContactId, Moment, NamePart, Seen, Source, Stamp},
+    domain::{ChatId, Contact, ContactId, Mapping, Moment, NamePart, Seen, Source, Stamp},
 };
 
 use crate::shared::{PATIENCE, wire::Wire};
@@ -223,8 +223,9 @@ fn lay_book(folder: &Path) {
         contact.lid = Some(*ChatId::lid(lid).unwrap().digits());
         let by = Stamp { at: Moment::from_millis(1), source: source.clone() };
         let name = NamePart::parse("Alice 🌸", "push").unwrap().unwrap();
-        contact.names.push = (phone == "15551234567").then_some(Seen { name, by });
-        writes.push(Write::Insert { contact: contact.into(), source: source.clone() });
+        contact.names.push = (phone == "15551234567").then(|| Seen { name, by: by.clone() });
+        let mapping = Mapping { lid: contact.lid.unwrap(), phone: contact.phone.unwrap(), by };
+        writes.extend([Write::Insert { contact: contact.into(), source: source.clone() }, Write::Learn(mapping)]);
     }
     book.write(&writes, head).unwrap();
     book.close().unwrap();

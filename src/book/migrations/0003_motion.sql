@@ -6,6 +6,9 @@ ALTER TABLE contact ADD COLUMN times TEXT;       -- JSON object: field → when 
 
 UPDATE contact SET first_revision = revision;
 
+ALTER TABLE book ADD COLUMN has_lids INTEGER NOT NULL DEFAULT 0;           -- 1 when a LID was ever stored
+UPDATE book SET has_lids = EXISTS (SELECT 1 FROM contact WHERE lid IS NOT NULL);
+
 -- Every mapping that was ever reported, with the newest time at which it was.
 CREATE TABLE mapping (
     lid        TEXT    NOT NULL,
@@ -44,11 +47,11 @@ CREATE INDEX tombstone_by_age ON tombstone (deleted_at);
 
 -- Saved names that were replaced; the newest of them are kept.
 CREATE TABLE earlier_name (
-    contact_id  INTEGER NOT NULL REFERENCES contact (id),
-    replaced_at INTEGER NOT NULL,
-    first       TEXT,
-    last        TEXT,
-    saved_at    INTEGER NOT NULL,
-    source      TEXT    NOT NULL,
-    PRIMARY KEY (contact_id, replaced_at)
+    contact_id INTEGER NOT NULL REFERENCES contact (id),
+    revision   INTEGER NOT NULL,         -- with which it was replaced
+    first      TEXT,
+    last       TEXT,
+    saved_at   INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    PRIMARY KEY (contact_id, revision)
 ) STRICT, WITHOUT ROWID;

@@ -1,10 +1,18 @@
 //! The desk's rules, without threads: order and revisions, bundles that are whole, uniqueness, moves, references,
 //! idempotency keys.
 
+use std::sync::Arc;
+
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{CardPatch, Moment, NamePart, RegisterAct, Require, Revision, SavedPatch, Source};
+use crate::{
+    book::{Touched, Write},
+    domain::{
+        CardPatch, Change, ChatId, Contact, ContactId, Error, IdempotencyKey, Moment, NamePart, Patch, Precondition,
+        Register, RegisterAct, Require, Revision, SavedPatch, Source,
+    },
+};
 
 fn desk() -> (TempDir, Desk) {
     let folder = TempDir::new().unwrap();

@@ -99,9 +99,10 @@ fn take(met: &Met, present: Option<&Contact>, there: Option<&Saved>, now: Moment
 
 /// A pushname, if it says something that is not known.
 fn sighting(met: &Met, present: Option<&Contact>, now: Moment) -> Option<Edit> {
-    let seen = Sighting { push: Some(met.push.clone()?), business: None, at: now, source: COMPANION };
+    let seen =
+        Sighting { push: Some(met.push.clone()?), business: None, last_message_at: None, at: now, source: COMPANION };
     let mut trial = present.cloned().unwrap_or_else(|| Contact::unknown(met.who, now));
-    let says_something = seen.apply(&trial.chat_id(), &mut trial.names);
+    let says_something = seen.apply(&mut trial);
     says_something.then(|| Edit::new(met.who, Act::See(seen), now, COMPANION))
 }
 

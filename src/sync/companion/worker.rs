@@ -14,7 +14,7 @@ use super::{
     trouble::{backoff, chance},
 };
 use crate::{
-    book::{Errand, SyncAct},
+    book::{COMPANION, Errand, SyncAct},
     domain::{Change, Edit, Error, Mark, Moment, News, Print, Result},
     session::Session,
 };
@@ -203,8 +203,16 @@ impl Worker {
         Ok(())
     }
 
-    async fn learn(&self, _mapped: &[Mapped], _now: Moment) -> Result<u64> {
-        Ok(0)
+    /// A companion does not tell since when it knows: what was reported here before is no news, even if it holds no more.
+    async fn learn(&self, mapped: &[Mapped], now: Moment) -> Result<u64> {
+        let mut changed = 0;
+        for mapped in mapped.chunks(PAGE) {
+            let pairs = mapped.iter().map(|mapped| (mapped.lid, mapped.phone)).collect();
+            let news = self.session.unheard_of(pairs).await?;
+            let learn = |(lid, phone)| Edit::learn(lid, phone, now, COMPANION);
+            changed += self.carry_out(news.into_iter().map(learn).collect()).await?;
+        }
+        Ok(changed)
     }
 
     async fn meet(&self, all: &[Met], now: Moment) -> Result<u64> {

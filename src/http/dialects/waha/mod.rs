@@ -190,7 +190,7 @@ async fn lid_of_phone(heard: Heard, door: Data<Door>) -> Answer {
     let session = call.enter(&door, Scope::ContactsRead)?;
     ok(&match call.phone_number_in_path()? {
         lid @ ChatId::Lid(_) => FlatMapping::new(Some(lid), None),
-        phone => FlatMapping::new(session.mapping(phone).await?.map(|mapping| mapping.lid), Some(phone)),
+        phone => FlatMapping::new(session.mapping(phone).await?.map(|mapping| mapping.partner(&phone)), Some(phone)),
     })
 }
 
@@ -201,7 +201,7 @@ async fn lid_of_phone(heard: Heard, door: Data<Door>) -> Answer {
 async fn phone_of_lid(heard: Heard, door: Data<Door>) -> Answer {
     let call = Call::hear(&heard);
     let (session, lid) = (call.enter(&door, Scope::ContactsRead)?, call.lid_in_path()?);
-    ok(&FlatMapping::new(Some(lid), session.mapping(lid).await?.map(|mapping| mapping.phone)))
+    ok(&FlatMapping::new(Some(lid), session.mapping(lid).await?.map(|mapping| mapping.partner(&lid))))
 }
 
 /// The sessions that the key opens: one.

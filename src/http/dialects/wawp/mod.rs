@@ -191,7 +191,7 @@ async fn lid_of_phone(heard: Heard, door: Data<Door>) -> Answer {
     let session = call.enter(&door, Scope::ContactsRead)?;
     let phone = call.number_in_path()?;
     let mapping = session.mapping(phone).await?;
-    ok(&LidOfPhone::new(mapping.map(|mapping| mapping.lid), Some(phone)))
+    ok(&LidOfPhone::new(mapping.map(|mapping| mapping.partner(&phone)), Some(phone)))
 }
 
 /// The phone of a LID; null if it is not known.
@@ -202,7 +202,7 @@ async fn phone_of_lid(heard: Heard, door: Data<Door>) -> Answer {
     let session = call.enter(&door, Scope::ContactsRead)?;
     let lid = call.lid_in_path()?;
     let mapping = session.mapping(lid).await?;
-    ok(&LidOfPhone::new(Some(lid), mapping.map(|mapping| mapping.phone)))
+    ok(&LidOfPhone::new(Some(lid), mapping.map(|mapping| mapping.partner(&lid))))
 }
 
 async fn save(door: &Door, call: &Call<'_>, wish: Result<Edit, Invalid>) -> Answer {
