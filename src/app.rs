@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
     http::{self, Door, Limits, Mounts, RequestSpan},
+    sync::Companions,
 };
 
 /// Connections that wait to be taken; the system may allow fewer.
@@ -31,6 +32,8 @@ pub struct App {
     server: Server,
     address: SocketAddr,
     gateway: Arc<Gateway>,
+    companions: Arc<Companions>,
+    reaches_out: bool,
     metrics: PrometheusHandle,
 }
 
@@ -50,7 +53,8 @@ impl App {
         let listener =
             listen(config.http.listen).with_context(|| format!("{} cannot be listened on", config.http.listen))?;
         let address = listener.local_addr()?;
-        let gateway = Gateway::open(settings(config), runtime)?;
+        let gateway = Gateway::open(settings(config), runtime.clone())?;
+        let companions = Companions::new(Arc::clone(&gateway), runtime);
         gateway.folder().leave_note(&RunNote {
             address: address.to_string(),
             key: gateway.run_key().reveal().to_owned(),
@@ -60,6 +64,7 @@ impl App {
         let rendering = metrics.clone();
         let door = web::Data::new(Door {
             gateway: Arc::clone(&gateway),
+            companions: Arc::clone(&companions),
             limits: Limits {
                 body: config.http.body_limit,
                 body_timeout: config.http.body_timeout,
@@ -87,7 +92,13 @@ impl App {
         .disable_signals()
         .listen(listener)?
         .run();
-        Ok(Self { server, address, gateway, metrics })
+        Ok(Self { server, address, gateway, companions, reaches_out: true, metrics })
+    }
+
+    /// For an errand on this machine: companions are left in peace meanwhile.
+    #[must_use]
+    pub fn staying_in(self) -> Self {
+        Self { reaches_out: false, ..self }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -105,7 +116,7 @@ impl App {
     /// Serves until `shutdown` is there. Then no connection is taken any more, requests under way are answered, every
     /// accepted edit is on disk, and all books are closed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, address, gateway, metrics } = self;
+        let Self { server, address, gateway, companions, reaches_out, metrics } = self;
         let (stopping, mut serving) = (server.handle(), tokio::spawn(server));
         let upkeep = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(5));
@@ -115,6 +126,9 @@ impl App {
             }
         });
         tracing::info!(%address, "listening");
+        if reaches_out && let Err(error) = companions.start().await {
+            tracing::error!(cause = %error.chain(), "no companion was set to work");
+        }
         let served = tokio::select! {
             served = &mut serving => served,
             () = shutdown => {
@@ -124,6 +138,7 @@ impl App {
             }
         };
         upkeep.abort();
+        companions.stop().await;
         gateway.close().await;
         Ok(served??)
     }

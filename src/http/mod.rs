@@ -24,13 +24,14 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, sync::Companions};
 
 pub use trace::{RequestSpan, observe};
 
 /// What every room is handed.
 pub struct Door {
     pub gateway: Arc<Gateway>,
+    pub companions: Arc<Companions>,
     pub limits: Limits,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }

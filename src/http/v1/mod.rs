@@ -1,6 +1,7 @@
 //! The native API, `/v1`: what no vendor offers. Instances and their tokens; contacts with preconditions, idempotency keys
 //! and honest outcomes. Errors are problem details (RFC 9457).
 
+mod companion;
 mod contacts;
 mod instances;
 mod instances_wire;
@@ -19,11 +20,13 @@ const TAG: &str = "wabook";
 type Answer = Result<HttpResponse, Problem<Details>>;
 
 pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
-    let routes = contacts::add(instances::add(web::scope("/v1")));
+    let routes = companion::add(contacts::add(instances::add(web::scope("/v1"))));
     config.service(routes.default_service(web::to(no_route::<Details>)));
 }
 
 /// For the API description.
 pub fn describe() -> Document {
-    instances::Description::openapi().merge_from(contacts::Description::openapi())
+    instances::Description::openapi()
+        .merge_from(contacts::Description::openapi())
+        .merge_from(companion::Description::openapi())
 }
