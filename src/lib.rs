@@ -32,6 +32,10 @@
 //! - *A success is on disk.* `book::connection` sets `synchronous=FULL`; `session::actor` answers after the commit.
 //! - *No writer touches another's name.* `domain::edit` and `domain::observation`, with property tests beside them.
 //! - *Digits are never rewritten, a LID is never guessed.* `domain::chat_id`.
+//! - *One person is one contact, whatever the order in which things are learned.* Every field has its time
+//!   (`domain::times`), two contacts unite by it (`domain::unite`), a mapping holds while nothing newer is known of its two
+//!   sides (`domain::mapping`), and the desk does it in the commit that learns of it (`session::desk::persons`, with
+//!   thousands of random orders in `orders`). The numbers of the one that gives way lead to the one that stays.
 //! - *An outsider cannot tell which instances exist.* `gateway::enter`: one refusal for everything.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.

@@ -138,7 +138,7 @@ fn every_field_reads_back_as_it_was_stored() {
         groups: Field::Set(vec![3, 5]),
     };
     let patch = Patch { card: patch, ..Patch::default() };
-    let edit = Edit::save(id("15551234567"), patch, Moment::from_millis(19), SOURCE);
+    let edit = Edit::save(id("15551234567"), patch, Moment::from_millis(1_800_000_000_000), SOURCE);
     full = domain::decide(Some(&full), &edit, None).unwrap().contact;
     assert!(!full.times.is_empty(), "written after it was made");
     full.blocked = true;
