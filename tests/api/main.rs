@@ -21,6 +21,7 @@ mod superwaba_write;
 mod ten_thousand;
 mod ten_thousand_elsewhere;
 mod tenants;
+mod v1_companion;
 mod v1_contacts;
 mod v1_instances;
 mod v1_tokens;

@@ -82,6 +82,10 @@ impl TestApp {
         self.folder.path().join("sessions")
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn wire(&self) -> Wire {
         Wire::to(&self.address.to_string()).unwrap()
     }
