@@ -1,35 +1,16 @@
 //! The outbox to a companion: what it shall be told of saved names, noted in the transaction of the edit that makes it
 //! necessary, one row for each chat id, so that ten changes of one name are told once. Without a companion nothing is
-//! noted. Leaves out the telling (sync) and what is heard back by pulling (also sync: here it is only stored).
+//! noted. Leaves out reading it (outbox), the telling and what follows from a pull (sync).
 
-use std::collections::BTreeMap;
-
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::{
-    book::{Book, Reader, fault::meaning, query, rows},
-    domain::{
-        ChatId, Contact, ContactId, Error, Mark, Moment, News, Print, Result, Revision, Saved, Source, Sync, SyncState,
-        Who,
-    },
+    book::{Book, fault::meaning, rows},
+    domain::{ChatId, Contact, ContactId, Mark, Moment, News, Print, Result, Revision, Saved, Source, Sync, SyncState},
 };
 
 /// What the companion itself wrote is not told to it again.
 pub const COMPANION: Source = Source::known("companion");
-
-/// What is to be told: a wish as it stands, and the name, if it is to have one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Errand {
-    pub sync: Sync,
-    pub saved: Saved,
-}
-
-/// Whom a chat id leads to, and how it stands with the companion.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Known {
-    pub contact: Option<Contact>,
-    pub sync: Option<Sync>,
-}
 
 /// A change of the outbox itself.
 #[derive(Debug, Clone)]
@@ -37,7 +18,7 @@ pub enum SyncAct {
     /// A companion is linked: every saved name is to be told, unless it is the same one as before. `None`: none is linked.
     Link(Option<Print>),
     Mark(Vec<Mark>),
-    /// What was refused is told again.
+    /// What was refused is told again, and what is to be tried later is tried now.
     Retry,
 }
 
@@ -47,6 +28,7 @@ macro_rules! columns {
          s.was_told"
     };
 }
+pub(super) use columns;
 
 const LINKED: &str = "SELECT target FROM companion";
 const ONE: &str = concat!("SELECT ", columns!(), " FROM sync s WHERE s.chat_id = ?1");
@@ -158,7 +140,7 @@ fn make_wish(
     run(connection, WISH, params![chat_id.to_string(), contact, state.word(), revision.number(), bytes(wish)])
 }
 
-fn one(connection: &Connection, chat_id: &ChatId) -> Result<Option<Sync>> {
+pub(super) fn one(connection: &Connection, chat_id: &ChatId) -> Result<Option<Sync>> {
     let mut statement = connection.prepare_cached(ONE).map_err(meaning)?;
     statement.query_row([chat_id.to_string()], sync).optional().map_err(meaning)
 }
@@ -181,7 +163,7 @@ fn full_print(saved: &Saved) -> Option<Print> {
     saved.full().map(|full| Print::of(&full))
 }
 
-fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
+pub(super) fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
     let damaged = |place, why: &str| {
         rusqlite::Error::FromSqlConversionFailure(place, rusqlite::types::Type::Text, why.to_owned().into())
     };
@@ -210,8 +192,8 @@ const LATER: &str = "UPDATE sync SET was_told = 1, attempts = attempts + 1, next
     WHERE chat_id = ?1 AND revision = ?2 AND state = 'pending'";
 const FAILED: &str = "UPDATE sync SET state = 'failed', attempts = attempts + 1, reason = ?3
     WHERE chat_id = ?1 AND revision = ?2";
-const RETRY: &str =
-    "UPDATE sync SET state = 'pending', attempts = 0, next_at = 0, reason = NULL WHERE state = 'failed'";
+const RETRY: &str = "UPDATE sync SET state = 'pending', attempts = 0, next_at = 0, reason = NULL
+    WHERE state = 'failed' OR (state = 'pending' AND attempts > 0)";
 const FORGET_ALL: &str = "DELETE FROM sync";
 const UNLINK: &str = "DELETE FROM companion";
 const LINK: &str = "INSERT INTO companion (only, target) VALUES (1, ?1)";
@@ -220,7 +202,7 @@ const NAMED: &str = "SELECT phone, lid, id, first, last FROM contact WHERE first
 impl Book {
     /// Carries out a change of the outbox, durably; tells how many rows it concerned. The contacts and the revision stay.
     pub fn edit_sync(&mut self, act: &SyncAct) -> Result<usize> {
-        let transaction = self.connection.transaction().map_err(meaning)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(meaning)?;
         let count = match act {
             SyncAct::Link(target) => link(&transaction, *target, self.head.revision)?,
             SyncAct::Retry => transaction.execute(RETRY, []).map_err(meaning)?,
@@ -275,81 +257,5 @@ fn mark(connection: &Connection, mark: &Mark) -> Result<()> {
         }
         News::Later { next_at, reason } => run(connection, LATER, params![chat_id, revision, next_at.millis(), reason]),
         News::Failed { reason } => run(connection, FAILED, params![chat_id, revision, reason]),
-    }
-}
-
-const ERRANDS: &str = concat!(
-    "SELECT ",
-    columns!(),
-    ", c.first, c.last FROM sync s LEFT JOIN contact c ON c.id = s.contact_id
-     WHERE s.state = 'pending' AND s.next_at <= ?1 ORDER BY s.next_at, s.revision LIMIT ?2"
-);
-const NEXT: &str = "SELECT min(next_at) FROM sync WHERE state = 'pending'";
-const COUNTS: &str = "SELECT state, count(*) FROM sync WHERE contact_id IS NOT NULL GROUP BY state";
-const PAGE: &str = concat!("SELECT ", columns!(), " FROM sync s WHERE s.chat_id > ?1 ORDER BY s.chat_id LIMIT ?2");
-const PAGE_OF_STATE: &str =
-    concat!("SELECT ", columns!(), " FROM sync s WHERE s.chat_id > ?1 AND s.state = ?3 ORDER BY s.chat_id LIMIT ?2");
-
-impl Reader {
-    /// Whether a companion is linked.
-    pub fn is_linked(&self) -> Result<bool> {
-        linked(&self.connection).map(|target| target.is_some())
-    }
-
-    /// What is to be told now, the longest waiting first.
-    pub fn errands(&self, now: Moment, limit: u32) -> Result<Vec<Errand>> {
-        let mut statement = self.connection.prepare_cached(ERRANDS).map_err(meaning)?;
-        let rows = statement.query_map(params![now.millis(), limit], |row| {
-            let saved = Saved { first: rows::part(row, 12)?, last: rows::part(row, 13)?, by: None };
-            Ok(Errand { sync: sync(row)?, saved })
-        });
-        rows.and_then(Iterator::collect::<rusqlite::Result<_>>).map_err(meaning)
-    }
-
-    /// When something is to be told next.
-    pub fn next_errand_at(&self) -> Result<Option<Moment>> {
-        let mut statement = self.connection.prepare_cached(NEXT).map_err(meaning)?;
-        let at: Option<i64> = statement.query_row([], |row| row.get(0)).map_err(meaning)?;
-        Ok(at.map(Moment::from_millis))
-    }
-
-    /// Whom these chat ids lead to and how they stand with the companion, from one snapshot. A contact with a phone is
-    /// told of by that, whichever of its chat ids was asked for.
-    pub fn known(&self, ids: &[ChatId]) -> Result<Vec<Known>> {
-        let snapshot = self.connection.unchecked_transaction().map_err(meaning)?;
-        let whom: Vec<_> = ids.iter().copied().map(Who::Chat).collect();
-        let contacts = whom.iter().map(|who| query::get(&snapshot, who)).collect::<Result<Vec<_>>>()?;
-        let with_sync = |(id, contact): (&ChatId, Option<Contact>)| {
-            let told_by = contact.as_ref().map_or(*id, Contact::chat_id);
-            Ok(Known { sync: one(&snapshot, &told_by)?, contact })
-        };
-        ids.iter().zip(contacts).map(with_sync).collect()
-    }
-
-    /// How many contacts are in each state; those that are in none are only here.
-    pub fn sync_counts(&self) -> Result<BTreeMap<&'static str, u64>> {
-        let mut counts: BTreeMap<_, _> = SyncState::ALL.map(|state| (state.word(), 0)).into();
-        let mut statement = self.connection.prepare_cached(COUNTS).map_err(meaning)?;
-        let mut rows = statement.query([]).map_err(meaning)?;
-        let mut told = 0;
-        while let Some(row) = rows.next().map_err(meaning)? {
-            let (word, count): (String, u64) = row.get(0).and_then(|word| Ok((word, row.get(1)?))).map_err(meaning)?;
-            let state = SyncState::from_word(&word).ok_or(Error::Quarantined)?;
-            counts.insert(state.word(), count);
-            told += count;
-        }
-        counts.insert("local", query::head(&self.connection)?.contacts.saturating_sub(told));
-        Ok(counts)
-    }
-
-    /// How chat ids stand with the companion, in the order of their text, after this one.
-    pub fn syncs(&self, state: Option<SyncState>, after: &str, limit: u32) -> Result<Vec<Sync>> {
-        let sql = if state.is_some() { PAGE_OF_STATE } else { PAGE };
-        let mut statement = self.connection.prepare_cached(sql).map_err(meaning)?;
-        let rows = match state {
-            Some(state) => statement.query_map(params![after, limit, state.word()], sync),
-            None => statement.query_map(params![after, limit], sync),
-        };
-        rows.and_then(Iterator::collect::<rusqlite::Result<_>>).map_err(meaning)
     }
 }

@@ -11,6 +11,7 @@ mod filter;
 mod idempotency;
 mod identity;
 mod mapping;
+mod outbox;
 mod query;
 mod register;
 mod rows;
@@ -23,11 +24,12 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
-pub use companion::{COMPANION, Errand, Known, SyncAct};
+pub use companion::{COMPANION, SyncAct};
 pub use earlier::EarlierName;
 pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
+pub use outbox::{Errand, Known};
 pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
 
 use crate::domain::{

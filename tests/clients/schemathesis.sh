@@ -57,7 +57,7 @@ include-path-regex = '^/v1/instances/\{i\}/contacts'
 parameters = { "path.i" = "demo" }
 
 [[operations]]
-include-path-regex = '^/v1/(backup|instances)(/\{i\}/(check|tokens.*))?$'
+include-path-regex = '^/v1/(backup|instances)(/\{i\}/(check|tokens.*|companion.*))?$'
 headers = { Authorization = "Bearer $(cat "sessions/admin.token")" }
 parameters = { "path.i" = "spare" }
 

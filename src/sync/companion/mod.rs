@@ -8,6 +8,7 @@ mod reconcile;
 mod registry;
 mod trouble;
 mod waha;
+mod walk;
 mod worker;
 
 use std::pin::Pin;

@@ -15,9 +15,12 @@ use crate::{
     book::{COMPANION, Known},
     domain::{
         Act, Contact, Edit, Field, Mark, Moment, News, Patch, Precondition, Print, Require, Saved, SavedPatch,
-        Sighting, Sync, SyncState,
+        Sighting, Source, Sync, SyncState,
     },
 };
+
+/// Another word than the companion's own: what is taken under it is told.
+const BY_LID: Source = Source::known("companion_lid");
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Ruling {
@@ -41,6 +44,7 @@ fn names(met: &Met, known: &Known, now: Moment) -> Ruling {
     let there = match &met.saved {
         There::Nothing if speaks_of_the_name => None,
         There::Named(saved) if speaks_of_the_name => Some(saved),
+        There::Named(saved) => return named_by_its_lid(met, saved, known, now),
         _ => return Ruling::default(),
     };
     let ours = known.contact.as_ref().and_then(|contact| contact.names.saved.full());
@@ -59,6 +63,18 @@ fn names(met: &Met, known: &Known, now: Moment) -> Ruling {
         return Ruling { edits: vec![take(met, known.contact.as_ref(), there, now)], mark: None };
     };
     Ruling { edits: Vec::new(), mark: news.zip(known.sync.as_ref()).map(|(news, sync)| about(sync, news)) }
+}
+
+/// A name that the companion has under the LID of a contact of whose phone it knows nothing. It becomes ours where there is
+/// none, and as any name of ours is told to the companion, by the phone.
+fn named_by_its_lid(met: &Met, there: &Saved, known: &Known, now: Moment) -> Ruling {
+    let has_none = |contact: &&Contact| contact.names.saved.full().is_none() && known.sync.is_none();
+    let edit = known
+        .contact
+        .as_ref()
+        .filter(has_none)
+        .map(|contact| Edit { source: BY_LID, ..take(met, Some(contact), Some(there), now) });
+    Ruling { edits: edit.into_iter().collect(), mark: None }
 }
 
 /// What is heard right after the companion took ours: whether it shows it. If what it shows is our name as it spells names

@@ -8,10 +8,11 @@ use std::{
 };
 
 use super::{
-    Blame, Companion, Health, Mapped, Met, Page, Trouble, Window,
+    Blame, Companion, Health, Mapped, Met, Trouble,
     pace::Pace,
     reconcile::{self, rule},
     trouble::{backoff, chance},
+    walk::{PAGE, Walk},
 };
 use crate::{
     book::{COMPANION, Errand, SyncAct},
@@ -19,10 +20,6 @@ use crate::{
     session::Session,
 };
 
-/// Contacts looked at in one request, and edits in one commit.
-const PAGE: usize = 500;
-/// More than a million contacts are nobody's address book: the list does not end.
-const MOST_PAGES: usize = 2_000;
 /// Names told in one step: then others have their say.
 const BATCH: usize = 16;
 /// So many unclear troubles in a row are the companion's own.
@@ -348,43 +345,6 @@ impl Worker {
         note(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
-
-/// A walk through a list, page by page. Companions cut their pages differently: the list ends where nothing new comes.
-#[derive(Default)]
-struct Walk {
-    pages: usize,
-    offset: usize,
-    first: Option<String>,
-    is_over: bool,
-}
-
-impl Walk {
-    fn next(&mut self) -> Result<Option<Window>, Trouble> {
-        if self.is_over {
-            return Ok(None);
-        }
-        if self.pages == MOST_PAGES {
-            return Err(ENDLESS);
-        }
-        self.pages += 1;
-        Ok(Some(Window { limit: PAGE, offset: self.offset }))
-    }
-
-    /// Whether this page is a new one.
-    fn goes_on_with<T>(&mut self, page: &Page<T>) -> Result<bool, Trouble> {
-        let begins_anew = self.offset > 0 && page.first.is_some() && page.first == self.first;
-        if begins_anew && page.listed >= PAGE {
-            return Err(ENDLESS);
-        }
-        // More than was asked for is all there is: this companion knows no windows.
-        self.is_over = begins_anew || page.listed == 0 || page.listed > PAGE;
-        self.first.clone_from(&page.first);
-        self.offset += page.listed;
-        Ok(!begins_anew)
-    }
-}
-
-const ENDLESS: Trouble = Trouble::unclear("endless_list");
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 //! come. Set, looked at, pulled from; how each contact stands with it. For the admin, or a token with `instance:admin`.
 //! Without one, every contact is `local`.
 
-mod wire;
+mod shown;
+mod wish;
 
 use actix_web::{
     HttpResponse, Scope as Routes,
@@ -24,7 +25,8 @@ use crate::{
         schemas::ChatIdText,
     },
 };
-use wire::{CompanionState, CompanionWish, ContactState, ContactStates, PullReport, RetryReport, StatesQuery};
+use shown::{CompanionState, ContactState, ContactStates, PullReport, RetryReport};
+use wish::{CompanionWish, StatesQuery};
 
 /// For the API description.
 #[derive(OpenApi)]
@@ -59,7 +61,7 @@ async fn companion(heard: Heard, door: Data<Door>) -> Answer {
     responses((status = 200, description = "done", body = CompanionState), Errors))]
 async fn set_companion(heard: Heard, door: Data<Door>) -> Answer {
     let linkage = linkage(&heard, &door)?;
-    let settings = wire::settings(&heard.json()?)?;
+    let settings = wish::settings(&heard.json()?)?;
     door.companions.settle(&linkage, settings.as_ref()).await?;
     show(&door, &linkage, settings.as_ref()).await
 }
@@ -95,7 +97,7 @@ async fn retry(heard: Heard, door: Data<Door>) -> Answer {
     responses((status = 200, description = "a page", body = ContactStates), Errors))]
 async fn contact_states(heard: Heard, door: Data<Door>) -> Answer {
     let linkage = linkage(&heard, &door)?;
-    let (session, query) = (linkage.session(), wire::query(&heard.params())?);
+    let (session, query) = (linkage.session(), wish::query(&heard.params())?);
     let is_linked = linkage.settings().await?.is_some();
     let states = match query.state {
         None if !is_linked => local(&linkage, &query).await?,
@@ -138,8 +140,8 @@ async fn show(door: &Door, linkage: &Linkage, settings: Option<&CompanionSetting
     Ok(json(StatusCode::OK, &CompanionState::new(settings, health.as_ref(), counts)))
 }
 
-async fn local(linkage: &Linkage, query: &wire::Query) -> Result<ContactStates> {
-    let after = wire::book_cursor(&query.cursor)?;
+async fn local(linkage: &Linkage, query: &wish::Query) -> Result<ContactStates> {
+    let after = wish::book_cursor(&query.cursor)?;
     let page = PageQuery {
         sort: vec![(Sort::ChatId, Direction::Ascending)],
         limit: query.limit,
