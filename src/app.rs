@@ -11,7 +11,7 @@ use actix_web::{App as Actix, HttpServer, dev::Server, web};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use socket2::{Domain, Socket, Type};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 use tracing_actix_web::TracingLogger;
 
 use crate::{
@@ -35,6 +35,8 @@ pub struct App {
     companions: Arc<Companions>,
     reaches_out: bool,
     metrics: PrometheusHandle,
+    /// Told when no request should wait any longer for what may come.
+    stopping: watch::Sender<bool>,
 }
 
 impl App {
@@ -62,6 +64,7 @@ impl App {
         })?;
         let metrics = recorder()?;
         let rendering = metrics.clone();
+        let (stopping, is_stopping) = watch::channel(false);
         let door = web::Data::new(Door {
             gateway: Arc::clone(&gateway),
             companions: Arc::clone(&companions),
@@ -73,6 +76,7 @@ impl App {
                 bulk_rows: config.limits.bulk_rows,
             },
             metrics: Arc::new(move || rendering.render()),
+            stopping: is_stopping,
         });
         let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();
         let mounts = Mounts { wawp, hypersender, superwaba, wacr, waha };
@@ -92,7 +96,7 @@ impl App {
         .disable_signals()
         .listen(listener)?
         .run();
-        Ok(Self { server, address, gateway, companions, reaches_out: true, metrics })
+        Ok(Self { server, address, gateway, companions, reaches_out: true, metrics, stopping })
     }
 
     /// For an errand on this machine: companions are left in peace meanwhile.
@@ -116,8 +120,8 @@ impl App {
     /// Serves until `shutdown` is there. Then no connection is taken any more, requests under way are answered, every
     /// accepted edit is on disk, and all books are closed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, address, gateway, companions, reaches_out, metrics } = self;
-        let (stopping, mut serving) = (server.handle(), tokio::spawn(server));
+        let Self { server, address, gateway, companions, reaches_out, metrics, stopping } = self;
+        let (handle, mut serving) = (server.handle(), tokio::spawn(server));
         let upkeep = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(5));
             loop {
@@ -133,7 +137,9 @@ impl App {
             served = &mut serving => served,
             () = shutdown => {
                 tracing::info!("shutting down");
-                stopping.stop(true).await;
+                // Streams and long polls would be waited for like any request.
+                stopping.send_replace(true);
+                handle.stop(true).await;
                 serving.await
             }
         };
@@ -153,6 +159,7 @@ fn settings(config: &Config) -> Settings {
         secret_key: given(&config.gateway.secret_key),
         open_books: if sessions.open_books > 0 { sessions.open_books } else { books_that_fit() },
         idle: sessions.idle,
+        tombstones: sessions.tombstones,
         mailbox: sessions.mailbox,
         long_reads: sessions.long_reads,
         requests_per_minute: config.limits.requests_per_minute,

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | 6 | [`cli`], [`app`], [`config`] | choose, wire, run |
 //! | 5 | [`http`] | the faces: a room for each dialect, which translates and does nothing else |
-//! | 4 | [`sync`] | what reaches out to other programs over HTTP: companions to which saved names leave |
+//! | 4 | [`sync`] | how other programs keep up with a book, and companions: what reaches out to them over HTTP |
 //! | 3 | [`gateway`] | instances, access tokens, the sessions: who may enter which book |
 //! | 2 | [`session`] | one actor for each instance: the only writer of its book |
 //! | 1 | [`book`] | the address book: all SQL of contacts lives here |
@@ -39,6 +39,7 @@
 //! - *An outsider cannot tell which instances exist.* `gateway::enter`: one refusal for everything.
 //! - *What is saved here reaches the companion, and what is changed there never overwrites what still waits to be told.*
 //!   `book::companion` writes the outbox with the edit, `sync::companion::reconcile` compares three ways.
+//! - *A sync job misses nothing.* `sync::feed` says which token is good; `tests/convergence.rs` holds clients to it.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!

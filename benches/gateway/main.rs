@@ -3,6 +3,7 @@
 
 mod baseline;
 mod bulk;
+mod feed;
 mod load;
 mod report;
 mod stage;
@@ -259,6 +260,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "bulk".contains(&options.only) || options.only.is_empty() {
         bulk::compare(&stage)?;
+    }
+    if "feed".contains(&options.only) || options.only.is_empty() {
+        feed::compare(&stage)?;
     }
     report::legend();
     stage.tear_down()?;

@@ -12,6 +12,7 @@ mod idempotency;
 mod identity;
 mod mapping;
 mod outbox;
+mod prune;
 mod query;
 mod register;
 mod rows;
@@ -198,6 +199,14 @@ impl Book {
         }
         let act = RegisterAct::Add { name: name.clone(), color: None };
         Ok(self.edit_register(&RegisterEdit { register: Register::Sources, act, at })?.id)
+    }
+
+    /// Forgets what was deleted before this moment, in the order in which it was, at most so many; how many tombstones
+    /// are gone. A feed token from before them is worth nothing from now on.
+    pub fn prune(&mut self, before: Moment, at_most: u32) -> Result<u64> {
+        let (gone, head) = prune::prune(&mut self.connection, self.head, before, at_most)?;
+        self.head = head;
+        Ok(gone)
     }
 
     /// Stores all of these or none, durably: when this returns `Ok`, they survive a power cut. `head` is the head

@@ -251,9 +251,12 @@ impl Reader {
         Ok(wrong)
     }
 
-    /// Writes a consistent copy of the book into a folder that has none, while it is being written to.
+    /// Writes a consistent copy of the book into a folder that has none, while it is being written to. It has an epoch of
+    /// its own: once it is written to, its revisions mean something else than the same numbers here.
     pub fn copy_to(&self, folder: &Path) -> Result<()> {
-        connection::copy(&self.connection, &folder.join(super::FILE))
+        connection::copy(&self.connection, &folder.join(super::FILE), |copy| {
+            copy.execute("UPDATE book SET epoch = ?1", [uuid::Uuid::now_v7()]).map(drop)
+        })
     }
 }
 

@@ -52,6 +52,9 @@ pub enum Error {
     /// A precondition did not hold; `now` is the contact's present revision, if it exists.
     #[error("the contact has changed in the meantime")]
     Stale { now: Option<crate::domain::Revision> },
+    /// A sync token that can no longer be gone on from: begin the walk anew.
+    #[error("the sync token has expired")]
+    Expired,
     #[error("another entry already has this {field}")]
     Duplicate { field: &'static str },
     /// Credentials missing, unknown, expired, revoked or for another instance: deliberately one meaning.
@@ -106,6 +109,7 @@ impl Error {
             Self::KeyReused => "key_reused",
             Self::Invalid(_) => "invalid",
             Self::Stale { .. } => "stale",
+            Self::Expired => "expired_sync_token",
             Self::Duplicate { .. } => "duplicate",
             Self::Refused => "refused",
             Self::Forbidden { .. } => "forbidden",

@@ -46,6 +46,8 @@ use tokens::{Grant, Grants};
 
 /// How often idle books are looked for and token use is noted.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// How often tombstones that have had their time are looked for, in the books that are open then.
+const PRUNING: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -56,6 +58,8 @@ pub struct Settings {
     pub secret_key: Option<String>,
     pub open_books: usize,
     pub idle: Duration,
+    /// How long deleted contacts are remembered as such.
+    pub tombstones: Duration,
     pub mailbox: usize,
     pub long_reads: usize,
     /// For each token; 0 = off.
@@ -100,6 +104,7 @@ pub struct Gateway {
     grants: Grants,
     registry: Registry,
     requests_per_minute: u32,
+    tombstones: Duration,
     house: Mutex<Option<AbortHandle>>,
     /// Held, not used: its end is the end of our hold on the folder.
     lock: Mutex<Option<File>>,
@@ -141,6 +146,7 @@ impl Gateway {
             is_new,
             grants: Grants::default(),
             requests_per_minute: settings.requests_per_minute,
+            tombstones: settings.tombstones,
             house: Mutex::default(),
             lock: Mutex::new(Some(lock)),
         };
@@ -248,10 +254,12 @@ impl Gateway {
 
     async fn keep_house(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(HOUSEKEEPING);
+        let mut prunings = tokio::time::interval(PRUNING);
         loop {
             tokio::select! {
                 () = self.registry.over_budget() => {}
                 _ = ticks.tick() => self.note_use().await,
+                _ = prunings.tick() => self.registry.prune(now().minus(self.tombstones)).await,
             }
             self.registry.tidy(Instant::now()).await;
         }

@@ -24,6 +24,8 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 
+use tokio::sync::watch;
+
 use crate::{gateway::Gateway, sync::Companions};
 
 pub use trace::{RequestSpan, observe};
@@ -34,6 +36,16 @@ pub struct Door {
     pub companions: Arc<Companions>,
     pub limits: Limits,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Becomes true when the server is about to stop.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Door {
+    /// The end of all waiting: streams and long polls end with it.
+    async fn closes(&self) {
+        // A sender that is gone has stopped too.
+        let _ = self.stopping.clone().wait_for(|is_stopping| *is_stopping).await;
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -73,6 +73,7 @@ impl Fault {
                 Error::Duplicate { .. } | Error::InUse { .. } => StatusCode::CONFLICT,
                 Error::Unknown { .. } | Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+                Error::Expired => StatusCode::GONE,
                 Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                 Error::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
                 Error::Busy | Error::OutcomeUnknown | Error::Quarantined => StatusCode::SERVICE_UNAVAILABLE,
@@ -104,6 +105,7 @@ impl Fault {
                 Error::KeyReused => "This idempotency key was used for another request.".into(),
                 Error::Duplicate { field } => format!("This {field} exists already."),
                 Error::Stale { .. } => "The contact has changed in the meantime. Read it again.".into(),
+                Error::Expired => "This sync token has expired. Begin anew, without one.".into(),
                 Error::TooLarge { limit } => format!("The body is too large: at most {limit} bytes are taken."),
                 Error::Limited { wait } => {
                     format!("Too many requests. Try again in {} seconds.", whole_seconds(*wait))

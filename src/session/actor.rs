@@ -33,6 +33,7 @@ pub(super) enum Letter {
     Many(Bundle, Answer<Settled>),
     Register(RegisterEdit, Answer<Entry>),
     Sync(SyncAct, Answer<usize>),
+    Prune { before: Moment, at_most: u32, answer: Answer<u64> },
 }
 
 pub(super) struct Actor {
@@ -112,6 +113,10 @@ impl Actor {
                     Letter::Sync(act, answer) => {
                         self.carry_out(&mut desk, std::mem::take(&mut batch));
                         let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_sync(&act)));
+                    }
+                    Letter::Prune { before, at_most, answer } => {
+                        self.carry_out(&mut desk, std::mem::take(&mut batch));
+                        let _ = answer.send(self.at_desk(&mut desk, |desk| desk.prune(before, at_most)));
                     }
                 }
             }
@@ -206,6 +211,10 @@ impl Actor {
         self.edits.close();
         self.asks.close();
         self.long_reads.close();
+        // Whoever waits for a commit that will not come finds out now.
+        if let Some(watchers) = self.revision.get() {
+            watchers.send_modify(|_| ());
+        }
     }
 
     pub(super) fn finish(&self) {

@@ -17,7 +17,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
     book::{Book, SyncAct},
-    domain::{Act, Edit, Entry, Field, Outcome, RegisterEdit, Result, Who},
+    domain::{Act, Edit, Entry, Field, Moment, Outcome, RegisterEdit, Result, Who},
 };
 use batch::Batch;
 
@@ -73,6 +73,10 @@ impl Desk {
 
     pub(super) fn edit_sync(&mut self, act: &SyncAct) -> Result<usize> {
         self.book.edit_sync(act)
+    }
+
+    pub(super) fn prune(&mut self, before: Moment, at_most: u32) -> Result<u64> {
+        self.book.prune(before, at_most)
     }
 
     /// Sources that are named rather than numbered get their number; a new name becomes a source first.

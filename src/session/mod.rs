@@ -116,7 +116,12 @@ impl Session {
         self.read(move |reader| reader.changes(after, limit)).await
     }
 
-    /// Told the book's revision after every commit. What it says at first may be older than the book.
+    /// Forgets tombstones from before a moment, at most so many; how many it forgot.
+    pub async fn prune(&self, before: Moment, at_most: u32) -> Result<u64> {
+        self.answer(|answer| self.actor.post(Letter::Prune { before, at_most, answer })).await
+    }
+
+    /// Told the book's revision after every commit, and woken, without a new one, when the session takes no more letters. What it says at first may be older than the book.
     pub fn watch(&self) -> watch::Receiver<Revision> {
         self.actor.watch()
     }

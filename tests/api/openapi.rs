@@ -12,13 +12,14 @@ use serde_json::Value;
 use crate::support::{TestApp, told};
 
 /// Every route, where it is mounted first, with its verbs.
-const ROUTES: [(&str, &str); 64] = [
+const ROUTES: [(&str, &str); 66] = [
     ("/healthz", "GET"),
     ("/readyz", "GET"),
     ("/metrics", "GET"),
     ("/v1/backup", "POST"),
     ("/v1/instances", "GET POST"),
     ("/v1/instances/{i}", "DELETE GET"),
+    ("/v1/instances/{i}/changes", "GET"),
     ("/v1/instances/{i}/check", "POST"),
     ("/v1/instances/{i}/companion", "DELETE GET PUT"),
     ("/v1/instances/{i}/companion/contacts", "GET"),
@@ -28,6 +29,7 @@ const ROUTES: [(&str, &str); 64] = [
     ("/v1/instances/{i}/contacts", "GET"),
     ("/v1/instances/{i}/contacts/batch", "POST"),
     ("/v1/instances/{i}/contacts/{chat_id}", "DELETE GET PATCH PUT"),
+    ("/v1/instances/{i}/events", "GET"),
     ("/v1/instances/{i}/tokens", "GET POST"),
     ("/v1/instances/{i}/tokens/{t}", "DELETE GET"),
     ("/v1/instances/{i}/tokens/{t}/rotate", "POST"),

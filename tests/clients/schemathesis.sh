@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Schemathesis, a property-based tester that others made, against every operation of /v1/openapi.json: what the description
+# Schemathesis, a property-based tester that others made, against every operation of /v1/openapi.json that comes to an end: what the description
 # allows must be taken, what it forbids refused, and every answer must be as described. All its checks are on.
 # Usage: tests/clients/schemathesis.sh target/release/wabook [examples for each operation, 20 if not given]
 # SCHEMATHESIS names a binary to take instead of installing one.
@@ -53,7 +53,7 @@ include-tag = "Hypersender"
 parameters = { "path.instance" = "demo" }
 
 [[operations]]
-include-path-regex = '^/v1/instances/\{i\}/contacts'
+include-path-regex = '^/v1/instances/\{i\}/(contacts|changes)'
 parameters = { "path.i" = "demo" }
 
 [[operations]]

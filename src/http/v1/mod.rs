@@ -1,6 +1,7 @@
 //! The native API, `/v1`: what no vendor offers. Instances and their tokens; contacts with preconditions, idempotency keys
-//! and honest outcomes. Errors are problem details (RFC 9457).
+//! and honest outcomes; the feed of what changed, and the same as a stream. Errors are problem details (RFC 9457).
 
+mod changes;
 mod companion;
 mod contacts;
 mod instances;
@@ -20,13 +21,12 @@ const TAG: &str = "wabook";
 type Answer = Result<HttpResponse, Problem<Details>>;
 
 pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
-    let routes = companion::add(contacts::add(instances::add(web::scope("/v1"))));
+    let routes = companion::add(changes::add(contacts::add(instances::add(web::scope("/v1")))));
     config.service(routes.default_service(web::to(no_route::<Details>)));
 }
 
 /// For the API description.
 pub fn describe() -> Document {
-    instances::Description::openapi()
-        .merge_from(contacts::Description::openapi())
-        .merge_from(companion::Description::openapi())
+    let rooms = [contacts::Description::openapi(), changes::Description::openapi(), companion::Description::openapi()];
+    rooms.into_iter().fold(instances::Description::openapi(), Document::merge_from)
 }

@@ -246,6 +246,8 @@ fn code_and_message<S: Subject>(fault: &Fault) -> (&'static str, String) {
         Error::Stale { .. } | Error::KeyReused | Error::Duplicate { .. } | Error::Unknown { .. } => {
             ("RESOURCE_CONFLICT", fault.sentence())
         }
+        // Only the native feed has sync tokens.
+        Error::Expired => ("INVALID_REQUEST", fault.sentence()),
         Error::TooLarge { .. } => ("PAYLOAD_TOO_LARGE", fault.sentence()),
         Error::Limited { wait } => {
             ("RATE_LIMIT_EXCEEDED", format!("Too many requests. Please try again in {} seconds", whole_seconds(*wait)))

@@ -24,6 +24,7 @@ use crate::{
         room::{Heard, on, place, tell_instance},
         schemas::ChatIdText,
     },
+    sync::Pulled,
 };
 use shown::{CompanionState, ContactState, ContactStates, PullReport, RetryReport};
 use wish::{CompanionWish, StatesQuery};
@@ -79,7 +80,10 @@ async fn remove_companion(heard: Heard, door: Data<Door>) -> Answer {
     responses((status = 200, description = "what came; `error` tells why it did not come to its end", body = PullReport), Errors))]
 async fn pull(heard: Heard, door: Data<Door>) -> Answer {
     let linkage = linkage(&heard, &door)?;
-    let pulled = door.companions.pull(linkage.session()).await;
+    let pulled = tokio::select! {
+        pulled = door.companions.pull(linkage.session()) => pulled,
+        () = door.closes() => Pulled { error: Some("stopped"), ..Pulled::default() },
+    };
     Ok(json(StatusCode::OK, &PullReport::from(pulled)))
 }
 

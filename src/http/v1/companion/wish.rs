@@ -127,13 +127,16 @@ pub struct Query {
 }
 
 pub fn query(params: &Params<'_>) -> Result<Query, Invalid> {
-    let state = match params.filled("state") {
+    let state = match params.text("state") {
         None => None,
         Some("local") => Some(None),
         Some(word) => Some(Some(SyncState::from_word(word).ok_or_else(|| {
             Invalid::new("state", "must be local, pending, acked, confirmed, awaiting_phone or failed")
         })?)),
     };
+    if params.text("limit").is_some_and(|text| text.trim().is_empty()) {
+        return Err(Invalid::new("limit", "must not be blank"));
+    }
     let limit = params.number("limit", LIMIT, 1, MOST)?;
     Ok(Query {
         state,

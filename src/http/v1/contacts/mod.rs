@@ -33,7 +33,8 @@ use crate::{
 };
 use batch::{BatchAnswer, BatchWish};
 use conditions::Conditions;
-use shown::{JsonContact, JsonOutcome, JsonPage};
+pub use shown::JsonContact;
+use shown::{JsonOutcome, JsonPage};
 use written::{Missing, WritableContact};
 
 const SOURCE: Source = Source::known("v1");
