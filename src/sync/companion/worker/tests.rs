@@ -1,6 +1,7 @@
 //! A companion's worker, step by step with a clock of its own: the stage for its stories. The companion is a scripted one;
 //! the book and its desk are real.
 
+mod any_order;
 mod pulled;
 mod told;
 mod trouble;
