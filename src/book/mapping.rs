@@ -38,6 +38,7 @@ const CURRENT_OF_LID: &str = concat!("SELECT ", columns!(), " FROM mapping WHERE
 const CURRENT_OF_PHONE: &str = concat!("SELECT ", columns!(), " FROM mapping WHERE phone = ?1 AND current = 1");
 const CURRENT: &str = concat!("SELECT ", columns!(), " FROM mapping WHERE current = 1 ORDER BY lid LIMIT ?1 OFFSET ?2");
 const COUNT: &str = "SELECT count(*) FROM mapping WHERE current = 1";
+const KNOWN: &str = "SELECT 1 FROM mapping WHERE lid = ?1 AND phone = ?2";
 const HISTORY_OF_LID: &str = concat!("SELECT ", columns!(), ", current FROM mapping WHERE lid = ?1");
 const HISTORY_OF_PHONE: &str = concat!("SELECT ", columns!(), ", current FROM mapping WHERE phone = ?1");
 
@@ -82,6 +83,18 @@ impl Reader {
     /// The mapping in which this LID or phone stands now.
     pub fn mapping(&self, id: &ChatId) -> Result<Option<Mapping>> {
         one(&self.connection, if id.is_phone() { CURRENT_OF_PHONE } else { CURRENT_OF_LID }, id.digits())
+    }
+
+    /// Those pairs of a LID and a phone that nobody ever reported, whether they would hold or not.
+    pub fn unheard_of(&self, pairs: &[(Digits, Digits)]) -> Result<Vec<(Digits, Digits)>> {
+        let mut statement = self.connection.prepare_cached(KNOWN).map_err(meaning)?;
+        let mut unheard_of = Vec::new();
+        for (lid, phone) in pairs {
+            if !statement.exists([lid.as_str(), phone.as_str()]).map_err(meaning)? {
+                unheard_of.push((*lid, *phone));
+            }
+        }
+        Ok(unheard_of)
     }
 
     /// All that was ever learned of this LID or phone, newest first, and whether it holds.

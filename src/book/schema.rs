@@ -22,6 +22,7 @@ pub(super) const BOOK: Schema = Schema {
         include_str!("migrations/0002_crm.sql"),
         include_str!("migrations/0003_motion.sql"),
         include_str!("migrations/0004_webhooks.sql"),
+        include_str!("migrations/0005_companion.sql"),
     ],
 };
 

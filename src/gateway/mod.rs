@@ -5,6 +5,7 @@
 mod event_type;
 mod folder;
 mod limits;
+mod linkage;
 mod office;
 mod registry;
 mod scope;
@@ -28,6 +29,7 @@ use tokio::{runtime::Handle, task::AbortHandle};
 pub use event_type::{EventType, EventTypes};
 pub use folder::{Folder, RunNote};
 pub use limits::Rate;
+pub use linkage::{CompanionSettings, Linkage};
 pub use office::{Backup, Keyring, NewToken, Office};
 pub use scope::{Scope, Scopes};
 pub use secrets::AccessToken;

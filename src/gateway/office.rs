@@ -12,7 +12,7 @@ use crate::{
 
 /// All instances.
 pub struct Office {
-    gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     is_local: bool,
 }
 

@@ -1,6 +1,7 @@
 //! The gateway's own file, `gateway.db`: which instances exist and which tokens open them. All SQL of those lives here;
 //! the address books are not its business.
 
+mod companions;
 mod webhooks;
 
 use std::path::Path;
@@ -13,10 +14,16 @@ use crate::{
     gateway::{scope::Scopes, secrets::TokenHash, tokens::Token},
 };
 
+pub(super) use companions::CompanionRow;
+
 const SCHEMA: Schema = Schema {
     // "wabg"
     application_id: 0x7761_6267,
-    migrations: &[include_str!("migrations/0001_gateway.sql"), include_str!("migrations/0002_webhooks.sql")],
+    migrations: &[
+        include_str!("migrations/0001_gateway.sql"),
+        include_str!("migrations/0002_webhooks.sql"),
+        include_str!("migrations/0003_companions.sql"),
+    ],
 };
 
 #[derive(Debug, Clone)]
@@ -26,7 +33,7 @@ pub struct Instance {
 }
 
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl Store {

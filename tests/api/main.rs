@@ -23,6 +23,7 @@ mod ten_thousand;
 mod ten_thousand_elsewhere;
 mod tenants;
 mod v1_changes;
+mod v1_companion;
 mod v1_contacts;
 mod v1_events;
 mod v1_instances;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::{TestApp, told};
 
 /// Every route, where it is mounted first, with its verbs.
-const ROUTES: [(&str, &str); 66] = [
+const ROUTES: [(&str, &str); 71] = [
     ("/healthz", "GET"),
     ("/readyz", "GET"),
     ("/metrics", "GET"),
@@ -21,6 +21,11 @@ const ROUTES: [(&str, &str); 66] = [
     ("/v1/instances/{i}", "DELETE GET"),
     ("/v1/instances/{i}/changes", "GET"),
     ("/v1/instances/{i}/check", "POST"),
+    ("/v1/instances/{i}/companion", "DELETE GET PUT"),
+    ("/v1/instances/{i}/companion/contacts", "GET"),
+    ("/v1/instances/{i}/companion/contacts/{chat_id}", "GET"),
+    ("/v1/instances/{i}/companion/pull", "POST"),
+    ("/v1/instances/{i}/companion/retry", "POST"),
     ("/v1/instances/{i}/contacts", "GET"),
     ("/v1/instances/{i}/contacts/batch", "POST"),
     ("/v1/instances/{i}/contacts/{chat_id}", "DELETE GET PATCH PUT"),

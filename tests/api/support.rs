@@ -49,7 +49,7 @@ impl TestApp {
         Self::start_with(folder, |config| config.limits.requests_per_minute = requests_per_minute).await
     }
 
-    /// Whose webhooks may lead to this machine.
+    /// Whose webhooks and companions may be on this machine.
     pub async fn start_near(folder: TempDir) -> Self {
         Self::start_with(folder, |config| config.outside.allow = vec!["127.0.0.1".into()]).await
     }
@@ -87,6 +87,10 @@ impl TestApp {
 
     pub fn sessions(&self) -> std::path::PathBuf {
         self.folder.path().join("sessions")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn wire(&self) -> Wire {

@@ -70,7 +70,7 @@ include-operation-id = [
 parameters = { "path.i" = "demo", "path.w" = "$webhook" }
 
 [[operations]]
-include-path-regex = '^/v1/(backup|instances)(/\{i\}/(check|tokens.*))?$'
+include-path-regex = '^/v1/(backup|instances)(/\{i\}/(check|tokens.*|companion.*))?$'
 headers = { Authorization = "Bearer $(cat "sessions/admin.token")" }
 parameters = { "path.i" = "spare" }
 

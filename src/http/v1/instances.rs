@@ -102,6 +102,7 @@ async fn remove(heard: Heard, door: Data<Door>) -> Answer {
     let id = known_id(&heard.segment("i"))?;
     tell_instance(&id);
     office.remove(&id).await?;
+    door.companions.forget(&id).await;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -189,6 +190,6 @@ async fn existing(office: &Office, id: &str) -> Result<(crate::gateway::Instance
 }
 
 /// What cannot be an instance's id is no instance.
-fn known_id(text: &str) -> Result<InstanceId> {
+pub(super) fn known_id(text: &str) -> Result<InstanceId> {
     text.parse().map_err(|_| Error::NoInstance)
 }

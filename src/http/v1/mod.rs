@@ -2,6 +2,7 @@
 //! and honest outcomes; the feed of what changed, and the same as a stream. Errors are problem details (RFC 9457).
 
 mod changes;
+mod companion;
 mod contacts;
 mod instances;
 mod instances_wire;
@@ -21,12 +22,18 @@ const TAG: &str = "wabook";
 type Answer = Result<HttpResponse, Problem<Details>>;
 
 pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
-    let routes = webhooks::add(changes::add(contacts::add(instances::add(web::scope("/v1")))));
+    let routes = changes::add(contacts::add(instances::add(web::scope("/v1"))));
+    let routes = companion::add(webhooks::add(routes));
     config.service(routes.default_service(web::to(no_route::<Details>)));
 }
 
 /// For the API description.
 pub fn describe() -> Document {
-    let rooms = [contacts::Description::openapi(), changes::Description::openapi(), webhooks::Description::openapi()];
+    let rooms = [
+        contacts::Description::openapi(),
+        changes::Description::openapi(),
+        webhooks::Description::openapi(),
+        companion::Description::openapi(),
+    ];
     rooms.into_iter().fold(instances::Description::openapi(), Document::merge_from)
 }
