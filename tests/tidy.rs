@@ -27,7 +27,7 @@ const TOP_FLOOR_ARROWS: [(&str, &str); 4] = [("app", "config"), ("cli", "app"), 
 
 /// Who may speak to which crate.
 const OWNERS: [(&str, &[&str]); 4] = [
-    ("rusqlite", &["book", "gateway/store.rs"]),
+    ("rusqlite", &["book", "gateway/store.rs", "gateway/store"]),
     ("actix_web", &["http", "app.rs"]),
     ("reqwest", &["sync"]),
     ("figment", &["config.rs"]),

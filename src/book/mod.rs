@@ -14,6 +14,7 @@ mod query;
 mod register;
 mod rows;
 pub(crate) mod schema;
+mod story;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,6 +28,7 @@ pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
 pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
+pub use story::{Candidate, NameStory};
 
 use crate::domain::{
     ChatId, Contact, ContactId, Entry, Epoch, Error, IdempotencyKey, Mapping, Moment, NamePart, Register, RegisterAct,

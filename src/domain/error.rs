@@ -38,6 +38,9 @@ pub enum Error {
     /// No such group, source or status.
     #[error("no such entry")]
     NoEntry,
+    /// The contact had no saved name before the present one.
+    #[error("no earlier name")]
+    NoEarlierName,
     /// The edit refers to a group, source or status that does not exist.
     #[error("{field} refers to something that does not exist")]
     Unknown { field: &'static str },
@@ -101,6 +104,7 @@ impl Error {
             Self::NoToken => "no_token",
             Self::NoContact => "no_contact",
             Self::NoEntry => "no_entry",
+            Self::NoEarlierName => "no_earlier_name",
             Self::Unknown { .. } => "unknown_reference",
             Self::InUse { .. } => "in_use",
             Self::KeyReused => "key_reused",

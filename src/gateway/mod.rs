@@ -3,6 +3,7 @@
 //! way to a session: authority is the handle you hold. Leaves out how credentials are spelled (http).
 
 mod folder;
+mod intake;
 mod limits;
 mod office;
 mod registry;
@@ -24,6 +25,7 @@ use std::{
 use tokio::{runtime::Handle, task::AbortHandle};
 
 pub use folder::{Folder, RunNote};
+pub use intake::Signature;
 pub use limits::Rate;
 pub use office::{Backup, Keyring, NewToken, Office};
 pub use scope::{Scope, Scopes};
@@ -36,6 +38,7 @@ use crate::{
     domain::{Error, InstanceId, Moment, Result},
     session::{OpenBooks, Session, Setting},
 };
+use intake::Intakes;
 use registry::Registry;
 use secrets::{Hasher, TokenHash};
 use store::Store;
@@ -95,6 +98,7 @@ pub struct Gateway {
     run_key: AccessToken,
     is_new: bool,
     grants: Grants,
+    intakes: Intakes,
     registry: Registry,
     requests_per_minute: u32,
     house: Mutex<Option<AbortHandle>>,
@@ -137,6 +141,7 @@ impl Gateway {
             run_key,
             is_new,
             grants: Grants::default(),
+            intakes: Intakes::default(),
             requests_per_minute: settings.requests_per_minute,
             house: Mutex::default(),
             lock: Mutex::new(Some(lock)),
@@ -235,6 +240,7 @@ impl Gateway {
                 self.grants.add(hash, Grant::new(&token, session, self.requests_per_minute));
             }
         }
+        self.load_intakes(store.intake_keys()?);
         Ok(())
     }
 

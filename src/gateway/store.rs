@@ -1,5 +1,7 @@
-//! The gateway's own file, `gateway.db`: which instances exist and which tokens open them. All SQL of those lives here;
-//! the address books are not its business.
+//! The gateway's own file, `gateway.db`: which instances exist and which tokens open them. All SQL of those lives here
+//! and in the folder beside it; the address books are not its business.
+
+mod intake;
 
 use std::path::Path;
 
@@ -14,8 +16,10 @@ use crate::{
 const SCHEMA: Schema = Schema {
     // "wabg"
     application_id: 0x7761_6267,
-    migrations: &[include_str!("migrations/0001_gateway.sql")],
+    migrations: &[include_str!("migrations/0001_gateway.sql"), include_str!("migrations/0004_intake.sql")],
 };
+
+pub(super) use intake::SealedKey;
 
 #[derive(Debug, Clone)]
 pub struct Instance {

@@ -69,7 +69,11 @@ impl Fault {
                 Error::Invalid(_) => StatusCode::BAD_REQUEST,
                 Error::Refused => StatusCode::UNAUTHORIZED,
                 Error::Forbidden { .. } => StatusCode::FORBIDDEN,
-                Error::NoInstance | Error::NoToken | Error::NoContact | Error::NoEntry => StatusCode::NOT_FOUND,
+                Error::NoInstance
+                | Error::NoToken
+                | Error::NoContact
+                | Error::NoEntry
+                | Error::NoEarlierName => StatusCode::NOT_FOUND,
                 Error::Duplicate { .. } | Error::InUse { .. } => StatusCode::CONFLICT,
                 Error::Unknown { .. } | Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::Stale { .. } => StatusCode::PRECONDITION_FAILED,
@@ -99,6 +103,7 @@ impl Fault {
                 Error::NoToken => "There is no such access token.".into(),
                 Error::NoContact => "There is no such contact.".into(),
                 Error::NoEntry => "There is no such entry.".into(),
+                Error::NoEarlierName => "There is no earlier saved name to go back to.".into(),
                 Error::Unknown { field } => format!("{field} refers to something that does not exist."),
                 Error::InUse { by } => format!("It is still in use by {by} contacts."),
                 Error::KeyReused => "This idempotency key was used for another request.".into(),

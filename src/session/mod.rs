@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, Head, Page, PageQuery, Reader},
+    book::{Changes, Head, NameStory, Page, PageQuery, Reader},
     domain::{
         ChatId, Contact, Edit, Entry, Error, InstanceId, Mapping, Outcome, Register, RegisterEdit, Result, Revision,
         Who,
@@ -104,6 +104,12 @@ impl Session {
 
     pub async fn page(&self, query: PageQuery) -> Result<Page> {
         self.read(move |reader| reader.page(&query)).await
+    }
+
+    /// All that is known of how a contact is called.
+    pub async fn name_story(&self, who: impl Into<Who>) -> Result<Option<NameStory>> {
+        let who = who.into();
+        self.read(move |reader| reader.name_story(&who)).await
     }
 
     pub async fn head(&self) -> Result<Head> {

@@ -25,5 +25,5 @@ pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
 
 /// For the API description.
 pub fn describe() -> Document {
-    instances::Description::openapi().merge_from(contacts::Description::openapi())
+    instances::Description::openapi().merge_from(contacts::describe())
 }

@@ -212,7 +212,7 @@ fn a_rename_is_undone_and_redone() {
     one(&mut desk, saved("4912", "New", 6));
     let nothing = Edit::new(chat("4912"), Act::UndoName, Moment::from_millis(99), Source::known("test"));
     let settled = desk.work(&mut [Bundle { edits: vec![nothing], whole: false }]).unwrap().remove(0);
-    assert!(matches!(settled.outcomes[0], Err(Error::NoEntry)));
+    assert!(matches!(settled.outcomes[0], Err(Error::NoEarlierName)));
     for at in 10..60 {
         one(&mut desk, saved(PHONE, &format!("Name {at}"), at));
     }
