@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::domain::{
-    Act, ChatId, Contact, Digits, Edit, Field, Invalid, Moment, NamePart, Patch, Precondition, Require, SavedPatch,
-    Sighting, Source,
+    Act, ChatId, Contact, Digits, Edit, Invalid, Moment, NamePart, Patch, Precondition, Require, SavedPatch, Sighting,
+    Source,
 };
 
 /// 2009-01-01: before WhatsApp.
@@ -84,12 +84,6 @@ impl Observation {
         };
         names || self.blocked == Some(true)
     }
-
-    pub fn says_anything(&self) -> bool {
-        let is_kept = matches!(&self.saved, SavedPatch::Parts { first: Field::Keep, last: Field::Keep });
-        let is_seen = self.push.is_some() || self.business.is_some() || self.last_message_at.is_some();
-        is_seen || self.other.is_some() || self.blocked.is_some() || !is_kept
-    }
 }
 
 /// The time at which something was seen, if that can be: no time of ours lies in the future, else it would win over
@@ -148,7 +142,7 @@ mod tests {
         let clears = Observation { blocked: Some(false), saved: SavedPatch::Whole(None), ..seen() };
         let edits: Vec<_> = clears.edits().collect();
         assert_eq!(edits[0].require.contact, Some(Precondition::Present));
-        assert!(!seen().says_anything());
+        assert_eq!(seen().edits().count(), 0);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub use super::trace::{tell_instance, tell_outcome};
 use super::{Door, Limits, params::Params, time::now};
 use crate::{
     domain::{Error, Invalid},
-    gateway::{Credentials, Rate, Scope},
+    gateway::{Credentials, Pass, Rate, Scope, Signature},
     session::Session,
 };
 
@@ -69,11 +69,9 @@ impl Fault {
                 Error::Invalid(_) => StatusCode::BAD_REQUEST,
                 Error::Refused => StatusCode::UNAUTHORIZED,
                 Error::Forbidden { .. } => StatusCode::FORBIDDEN,
-                Error::NoInstance
-                | Error::NoToken
-                | Error::NoContact
-                | Error::NoEntry
-                | Error::NoEarlierName => StatusCode::NOT_FOUND,
+                Error::NoInstance | Error::NoToken | Error::NoContact | Error::NoEntry | Error::NoEarlierName => {
+                    StatusCode::NOT_FOUND
+                }
                 Error::Duplicate { .. } | Error::InUse { .. } => StatusCode::CONFLICT,
                 Error::Unknown { .. } | Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::Stale { .. } => StatusCode::PRECONDITION_FAILED,
@@ -328,16 +326,30 @@ impl Door {
         &self,
         heard: &Heard,
         credentials: Credentials<'_>,
-        [scope, other]: [Scope; 2],
+        scopes: [Scope; 2],
     ) -> Result<Session, Fault> {
-        let pass = self.gateway.admit(credentials)?;
-        if let Some(rate) = pass.rate {
-            heard.request.extensions_mut().insert(rate);
-        }
-        let session = pass.enter(other).or_else(|_| pass.enter(scope))?;
-        tell_instance(session.id());
-        Ok(session)
+        let_in(heard, &self.gateway.admit(credentials)?, scopes)
     }
+
+    /// Likewise, for who signs what it sends, beside a token or instead of one.
+    pub fn enter_signed(
+        &self,
+        heard: &Heard,
+        credentials: Credentials<'_>,
+        signature: Option<Signature<'_>>,
+        scope: Scope,
+    ) -> Result<Session, Fault> {
+        let_in(heard, &self.gateway.admit_signed(credentials, signature)?, [scope, scope])
+    }
+}
+
+fn let_in(heard: &Heard, pass: &Pass, [scope, other]: [Scope; 2]) -> Result<Session, Fault> {
+    if let Some(rate) = pass.rate {
+        heard.request.extensions_mut().insert(rate);
+    }
+    let session = pass.enter(other).or_else(|_| pass.enter(scope))?;
+    tell_instance(session.id());
+    Ok(session)
 }
 
 /// Puts what is left of a rate limit into the head of the answer, in WA.cr's documented words, which others read too.

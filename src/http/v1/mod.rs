@@ -1,9 +1,11 @@
 //! The native API, `/v1`: what no vendor offers. Instances and their tokens; contacts with preconditions, idempotency keys
-//! and honest outcomes. Errors are problem details (RFC 9457).
+//! and honest outcomes; what phones saw. Errors are problem details (RFC 9457).
 
 mod contacts;
 mod instances;
 mod instances_wire;
+mod observations;
+mod row;
 
 use actix_web::{HttpResponse, web};
 use utoipa::{OpenApi, openapi::OpenApi as Document};
@@ -19,11 +21,11 @@ const TAG: &str = "wabook";
 type Answer = Result<HttpResponse, Problem<Details>>;
 
 pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
-    let routes = contacts::add(instances::add(web::scope("/v1")));
+    let routes = observations::add(contacts::add(instances::add(web::scope("/v1"))));
     config.service(routes.default_service(web::to(no_route::<Details>)));
 }
 
 /// For the API description.
 pub fn describe() -> Document {
-    instances::Description::openapi().merge_from(contacts::describe())
+    instances::Description::openapi().merge_from(contacts::describe()).merge_from(observations::describe())
 }

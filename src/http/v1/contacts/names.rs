@@ -16,13 +16,7 @@ use crate::{
     book::{Candidate, EarlierName, NameStory},
     domain::{Act, Error, Mapping, NamePart, Stamp},
     gateway::Scope,
-    http::{
-        Door,
-        problem::Errors,
-        room::Heard,
-        schemas::ChatIdText,
-        time::rfc3339,
-    },
+    http::{Door, problem::Errors, room::Heard, schemas::ChatIdText, time::rfc3339},
 };
 
 #[derive(OpenApi)]
