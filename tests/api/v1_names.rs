@@ -1,0 +1,1 @@
+//! placeholder of a test file about names
