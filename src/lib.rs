@@ -33,6 +33,7 @@
 //! - *No writer touches another's name.* `domain::edit` and `domain::observation`, with property tests beside them.
 //! - *Digits are never rewritten, a LID is never guessed.* `domain::chat_id`.
 //! - *An outsider cannot tell which instances exist.* `gateway::enter`: one refusal for everything.
+//! - *Time decides what a phone saw, and number variants are only suggested.* `domain::{observed, unite, variants}`.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!

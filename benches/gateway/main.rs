@@ -4,6 +4,7 @@
 mod baseline;
 mod bulk;
 mod load;
+mod observe;
 mod report;
 mod stage;
 
@@ -259,6 +260,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "bulk".contains(&options.only) || options.only.is_empty() {
         bulk::compare(&stage)?;
+    }
+    if "observe".contains(&options.only) || options.only.is_empty() {
+        observe::compare(&stage)?;
     }
     report::legend();
     stage.tear_down()?;

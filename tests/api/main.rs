@@ -11,6 +11,7 @@ mod hypersender_contacts;
 mod hypersender_refusals;
 mod log;
 mod matrix;
+mod one_person;
 mod openapi;
 mod shutdown;
 mod superwaba_bad_input;

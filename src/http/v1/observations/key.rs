@@ -13,7 +13,7 @@ use crate::{
 pub struct KeyWish<'a> {
     /// 8 to 1024 characters, taken as they are.
     #[serde(borrow, default)]
-    #[schema(value_type = String, required, min_length = 8, max_length = 1024, pattern = "^[!-~]+$")]
+    #[schema(value_type = String, required, min_length = 8, max_length = 1024, example = "a long random text")]
     hmac_key: Given<'a>,
 }
 
