@@ -6,9 +6,6 @@ use crate::{
     domain::{ChatId, Contact, Mapping, Result, Variant, Who, variants},
 };
 
-/// Mappings told of one contact. A phone that has had more LIDs than this is none that a person would read about.
-const MAPPINGS: usize = 32;
-
 #[derive(Debug, Clone)]
 pub struct NameStory {
     pub contact: Contact,
@@ -41,7 +38,6 @@ impl Reader {
             }
         }
         mappings.sort_by_key(|(mapping, _)| std::cmp::Reverse(mapping.by.at));
-        mappings.truncate(MAPPINGS);
         let candidates = self.candidates(&contact)?;
         Ok(Some(NameStory { contact, earlier, mappings, candidates }))
     }

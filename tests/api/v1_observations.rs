@@ -314,3 +314,24 @@ async fn ten_thousand_rows_with_one_bad_are_one_commit_without_it() {
     assert!(again.iter().all(|row| row["change"] == "unchanged" || row["error"].is_object()));
     assert_eq!(app.head(&tenant).await, (contacts, revision));
 }
+
+/// Whatever is claimed of one number, the time it takes grows with the claims and not with their square.
+#[rstest]
+#[case::one_phone_and_many_lids(|n: u64| json!({"chat_id": format!("{}@lid", 700_000_000 + n), "phone": "111"}))]
+#[case::one_lid_and_many_phones(|n: u64| json!({"chat_id": "111222333@lid", "phone": (4_917_000_000_u64 + n).to_string()}))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_claims_of_one_number_do_not_hold_the_book_up(#[case] claim: fn(u64) -> Value) {
+    let (app, tenant) = begin().await;
+    app.save(&tenant, "111", "One", "").await;
+    app.save(&tenant, "111222333@lid", "Lid", "").await;
+    let mut spent = Vec::new();
+    for round in 0..4 {
+        let rows: Vec<_> = (0..2500).map(|n| claim(round * 2500 + n)).collect();
+        let before = Instant::now();
+        let results = app.observe(&tenant, json!(rows)).await;
+        assert!(results.iter().all(|row| row["change"].is_string()));
+        spent.push(before.elapsed());
+    }
+    eprintln!("{spent:?}");
+    assert_eq!(app.head(&tenant).await.0, 2);
+}

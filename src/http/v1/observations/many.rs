@@ -14,7 +14,6 @@ use crate::{
         params,
         raw::RawField,
         room::{Fault, parse_json},
-        schemas::{ChatIdText, LidText, LoosePhoneText, NameText, described, or_anything},
         time::{now, parse_rfc3339},
     },
 };
@@ -169,71 +168,6 @@ fn required<'a>(text: Option<Option<Cow<'a, str>>>, label: &'static str) -> Resu
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ObservationReport {
     pub results: Vec<BatchRow>,
-}
-
-/// What phones saw. Each row has a chat id and at least one thing that was seen.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes what `rows` reads")]
-pub struct ManyObservations {
-    #[schema(value_type = Vec<ObservationRow>)]
-    observations: Vec<ObservationFields>,
-    /// Who saw it all, where a row does not say; `phone`, if not given.
-    #[schema(pattern = "^[a-z0-9_.-]{1,32}$", example = "phone-1")]
-    source: Option<String>,
-}
-
-described!(ObservationRow = "ObservationRow", ObservationFields, or_anything);
-
-/// What was seen of one chat id.
-#[derive(ToSchema)]
-#[schema(as = Observation)]
-#[expect(dead_code, reason = "describes what `observation` reads")]
-pub struct ObservationFields {
-    #[schema(value_type = ChatIdText)]
-    chat_id: String,
-    /// Of a LID: the phone of the same person.
-    #[schema(value_type = Option<LoosePhoneText>)]
-    phone: Option<String>,
-    /// Of a phone: the LID of the same person.
-    #[schema(value_type = Option<LidText>)]
-    lid: Option<String>,
-    /// What the contact calls itself. Blank, `-` and the bare number say nothing.
-    #[schema(value_type = Option<NameText>)]
-    pushname: Option<String>,
-    /// Its verified business name.
-    #[schema(value_type = Option<NameText>)]
-    business_name: Option<String>,
-    /// The saved name as the phone has it; null: it has none.
-    saved: Option<ObservedName>,
-    blocked: Option<bool>,
-    last_message_at: Option<When>,
-    /// When it was seen; now, if not given. From 2009 on; a clock at most five minutes ahead is taken for now.
-    at: Option<When>,
-    /// Who saw it.
-    #[schema(pattern = "^[a-z0-9_.-]{1,32}$")]
-    source: Option<String>,
-}
-
-/// By its parts or whole; beside a part the whole is not read.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes what `saved` reads")]
-pub struct ObservedName {
-    #[schema(value_type = Option<NameText>)]
-    first: Option<String>,
-    #[schema(value_type = Option<NameText>)]
-    last: Option<String>,
-    #[schema(value_type = Option<NameText>)]
-    full: Option<String>,
-}
-
-/// RFC 3339, or milliseconds since 1970.
-#[derive(ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "describes what `moment` reads")]
-pub enum When {
-    #[schema(format = DateTime)]
-    Text(String),
-    Millis(i64),
 }
 
 #[cfg(test)]

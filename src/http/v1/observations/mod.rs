@@ -5,6 +5,7 @@
 mod key;
 mod many;
 mod rows;
+mod shapes;
 mod waha;
 
 use actix_web::{
@@ -27,7 +28,8 @@ use crate::{
     session::Session,
 };
 use key::{KeyState, KeyWish};
-use many::{ManyObservations, ObservationReport};
+use many::ObservationReport;
+use shapes::ManyObservations;
 use waha::{WahaAnswer, WahaEvent};
 
 #[derive(OpenApi)]
