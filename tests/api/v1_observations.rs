@@ -335,3 +335,19 @@ async fn a_thousand_claims_of_one_number_do_not_hold_the_book_up(#[case] claim: 
     eprintln!("{spent:?}");
     assert_eq!(app.head(&tenant).await.0, 2);
 }
+
+/// The history of a LID is bounded, but not at the price of what it says about others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_was_outdated_does_not_hold_again_because_history_is_bounded() {
+    let (app, tenant) = begin().await;
+    let map = |lid: &str, phone: &str, minute: u32| json!({"chat_id": format!("{lid}@lid"), "phone": phone, "at": format!("2026-01-01T00:{minute:02}:00Z")});
+    let mut rows = vec![map("7001", "111", 10), map("7002", "111", 20)];
+    rows.extend((0..20).map(|n| map("7002", &format!("49170{n:02}"), 30 + n)));
+    // Something old about the first LID makes the book look at it again.
+    rows.push(map("7001", "222", 5));
+    app.observe(&tenant, rows.into()).await;
+    let known = told(app.get(&tenant, "/v2/lids/pn/111", &[]).await, 200).await;
+    assert_eq!(known["lid"], Value::Null, "{known}");
+    let held = told(app.get(&tenant, "/v2/lids/7002@lid", &[]).await, 200).await;
+    assert_eq!(held["number"], "4917019");
+}
