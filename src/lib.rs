@@ -42,6 +42,7 @@
 //! - *What is saved here reaches the companion, and what is changed there never overwrites what still waits to be told.*
 //!   `book::companion` writes the outbox with the edit, `sync::companion::reconcile` compares three ways.
 //! - *A sync job misses nothing.* `sync::feed` says which token is good; `tests/convergence.rs` holds clients to it.
+//! - *Time decides what a phone saw, and number variants are only suggested.* `domain::{observed, unite, variants}`.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!

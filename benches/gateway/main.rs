@@ -6,6 +6,7 @@ mod bulk;
 mod feed;
 mod hooks;
 mod load;
+mod observe;
 mod report;
 mod stage;
 
@@ -267,6 +268,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "webhooks".contains(&options.only) || options.only.is_empty() {
         hooks::measure(&stage, window * ROUNDS)?;
+    }
+    if "observe".contains(&options.only) || options.only.is_empty() {
+        observe::compare(&stage)?;
     }
     report::legend();
     stage.tear_down()?;

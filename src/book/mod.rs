@@ -17,6 +17,7 @@ mod query;
 mod register;
 mod rows;
 pub(crate) mod schema;
+mod story;
 mod webhooks;
 
 use std::{
@@ -33,6 +34,7 @@ pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
 pub use outbox::{Errand, Known};
 pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
+pub use story::{Candidate, NameStory};
 pub use webhooks::{DeadLetter, HookWork, LastTry, Progress};
 
 use crate::domain::{

@@ -1,7 +1,8 @@
-//! The gateway's own file, `gateway.db`: which instances exist and which tokens open them. All SQL of those lives here;
-//! the address books are not its business.
+//! The gateway's own file, `gateway.db`: which instances exist and which tokens open them. All SQL of those lives here
+//! and in the folder beside it; the address books are not its business.
 
 mod companions;
+mod intake;
 mod webhooks;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub(super) use companions::CompanionRow;
+pub(super) use intake::SealedKey;
 
 const SCHEMA: Schema = Schema {
     // "wabg"
@@ -23,6 +25,7 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0001_gateway.sql"),
         include_str!("migrations/0002_webhooks.sql"),
         include_str!("migrations/0003_companions.sql"),
+        include_str!("migrations/0004_intake.sql"),
     ],
 };
 

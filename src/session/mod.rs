@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, DeadLetter, Errand, Head, HookWork, Known, Page, PageQuery, Progress, Reader, SyncAct},
+    book::{Changes, DeadLetter, Errand, Head, HookWork, Known, NameStory, Page, PageQuery, Progress, Reader, SyncAct},
     domain::{
         ChatId, Contact, Digits, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register, RegisterEdit,
         Result, Revision, Sync, SyncState, Who,
@@ -105,6 +105,12 @@ impl Session {
 
     pub async fn page(&self, query: PageQuery) -> Result<Page> {
         self.read(move |reader| reader.page(&query)).await
+    }
+
+    /// All that is known of how a contact is called.
+    pub async fn name_story(&self, who: impl Into<Who>) -> Result<Option<NameStory>> {
+        let who = who.into();
+        self.read(move |reader| reader.name_story(&who)).await
     }
 
     pub async fn head(&self) -> Result<Head> {

@@ -24,6 +24,6 @@ pub use couriers::Couriers;
 pub use destination::{AllowList, Destination};
 pub use outside::{Outside, Resolved, Resolver, SystemResolver};
 pub use remote::{Remote, RemoteError};
-pub use shown::{JsonContact, rfc3339};
+pub use shown::{JsonContact, JsonNames, rfc3339};
 pub use signature::Secret;
 pub use tls::install_tls;

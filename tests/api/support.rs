@@ -163,6 +163,20 @@ impl TestApp {
         panic!("the token does not expire");
     }
 
+    /// What phones saw, in the native spelling: what is told of each row.
+    pub async fn observe(&self, tenant: &Tenant, rows: Value) -> Vec<Value> {
+        let path = format!("/v1/instances/{}/observations", tenant.id);
+        let body = json!({"observations": rows, "source": "phone-1"});
+        let report = told(self.v1(&tenant.token, Method::POST, &path, Some(body)).await, 200).await;
+        report["results"].as_array().unwrap().clone()
+    }
+
+    /// The contact as the native API shows it.
+    pub async fn native(&self, tenant: &Tenant, id: &str) -> Value {
+        let path = format!("/v1/instances/{}/contacts/{id}", tenant.id);
+        told(self.v1(&tenant.token, Method::GET, &path, None).await, 200).await
+    }
+
     /// How many contacts the instance has, and its revision.
     pub async fn head(&self, tenant: &Tenant) -> (u64, u64) {
         let shown = told(self.admin(Method::GET, &format!("/v1/instances/{}", tenant.id), None).await, 200).await;

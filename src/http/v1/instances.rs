@@ -175,7 +175,7 @@ fn office(heard: &Heard, door: &Door) -> Result<Office> {
 }
 
 /// The tokens of the instance in the path, for the admin or for the instance's own administrator.
-fn keyring(heard: &Heard, door: &Door) -> Result<Keyring> {
+pub(super) fn keyring(heard: &Heard, door: &Door) -> Result<Keyring> {
     let (id, token) = (heard.segment("i"), heard.bearer());
     let keyring = match door.gateway.administer(token) {
         Ok(office) => office.keyring(&known_id(&id)?)?,
