@@ -258,7 +258,6 @@ impl Book {
                             identity::redirect(&transaction, contact, *survivor)?;
                         }
                         None => {
-                            earlier::forget(&transaction, contact.id)?;
                             identity::forget_aliases(&transaction, contact.id)?;
                         }
                     }
