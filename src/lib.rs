@@ -16,6 +16,7 @@
 //! | 3 | [`gateway`] | instances, access tokens, the sessions: who may enter which book |
 //! | 2 | [`session`] | one actor for each instance: the only writer of its book |
 //! | 1 | [`book`] | the address book: all SQL of contacts lives here |
+//! | 1 | [`port`] | the files in which an address book comes and goes: CSV, vCard, NDJSON |
 //! | 0 | [`domain`] | the words and their rules: no I/O, no JSON, no clock |
 //!
 //! # One request, from door to disk
@@ -53,6 +54,7 @@
 pub mod domain;
 
 pub mod book;
+pub mod port;
 
 pub mod session;
 
