@@ -17,7 +17,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
-    http::{self, Door, Limits, Mounts, RequestSpan},
+    http::{self, Door, Limits, Mounts, RequestSpan, Turns},
 };
 
 /// Connections that wait to be taken; the system may allow fewer.
@@ -26,6 +26,9 @@ const BACKLOG: i32 = 4096;
 const FILES_KEPT_BACK: u64 = 1024;
 /// An open book: three files of its writer, two each of its readers, and some air for those that are just closing.
 const FILES_PER_BOOK: u64 = 8;
+
+/// Files that one instance imports at the same time: they take turns at its book anyway.
+const IMPORTS: usize = 2;
 
 pub struct App {
     server: Server,
@@ -68,6 +71,7 @@ impl App {
                 bulk_rows: config.limits.bulk_rows,
             },
             metrics: Arc::new(move || rendering.render()),
+            imports: Turns::new(IMPORTS),
         });
         let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();
         let mounts = Mounts { wawp, hypersender, superwaba, wacr, waha };

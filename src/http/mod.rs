@@ -18,6 +18,7 @@ mod room;
 mod schemas;
 mod time;
 mod trace;
+mod turns;
 mod v1;
 
 use std::{sync::Arc, time::Duration};
@@ -27,12 +28,15 @@ use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 use crate::gateway::Gateway;
 
 pub use trace::{RequestSpan, observe};
+pub use turns::Turns;
 
 /// What every room is handed.
 pub struct Door {
     pub gateway: Arc<Gateway>,
     pub limits: Limits,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Of each instance, the files that are being imported.
+    pub imports: Turns,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@
 mod contacts;
 mod instances;
 mod instances_wire;
+mod port;
 
 use actix_web::{HttpResponse, web};
 use utoipa::{OpenApi, openapi::OpenApi as Document};
@@ -19,11 +20,12 @@ const TAG: &str = "wabook";
 type Answer = Result<HttpResponse, Problem<Details>>;
 
 pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
-    let routes = contacts::add(instances::add(web::scope("/v1")));
+    let routes = port::add(contacts::add(instances::add(web::scope("/v1"))));
     config.service(routes.default_service(web::to(no_route::<Details>)));
 }
 
 /// For the API description.
 pub fn describe() -> Document {
-    instances::Description::openapi().merge_from(contacts::Description::openapi())
+    let description = instances::Description::openapi().merge_from(contacts::Description::openapi());
+    description.merge_from(port::Description::openapi())
 }

@@ -4,8 +4,8 @@
 mod batch;
 mod conditions;
 mod list;
-mod shown;
-mod written;
+pub(super) mod shown;
+pub(super) mod written;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, Scope as Routes,
