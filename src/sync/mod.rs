@@ -2,4 +2,4 @@
 
 mod remote;
 
-pub use remote::{Remote, RemoteError};
+pub use remote::{Download, Remote, RemoteError};

@@ -22,6 +22,8 @@ mod ten_thousand;
 mod ten_thousand_elsewhere;
 mod tenants;
 mod v1_contacts;
+mod v1_export;
+mod v1_import;
 mod v1_instances;
 mod v1_tokens;
 mod wacr_access;

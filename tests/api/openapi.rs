@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::{TestApp, told};
 
 /// Every route, where it is mounted first, with its verbs.
-const ROUTES: [(&str, &str); 59] = [
+const ROUTES: [(&str, &str); 61] = [
     ("/healthz", "GET"),
     ("/readyz", "GET"),
     ("/metrics", "GET"),
@@ -23,6 +23,8 @@ const ROUTES: [(&str, &str); 59] = [
     ("/v1/instances/{i}/contacts", "GET"),
     ("/v1/instances/{i}/contacts/batch", "POST"),
     ("/v1/instances/{i}/contacts/{chat_id}", "DELETE GET PATCH PUT"),
+    ("/v1/instances/{i}/export", "GET"),
+    ("/v1/instances/{i}/import", "POST"),
     ("/v1/instances/{i}/tokens", "GET POST"),
     ("/v1/instances/{i}/tokens/{t}", "DELETE GET"),
     ("/v1/instances/{i}/tokens/{t}/rotate", "POST"),
