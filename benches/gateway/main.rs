@@ -4,6 +4,7 @@
 mod baseline;
 mod bulk;
 mod load;
+mod port;
 mod report;
 mod stage;
 
@@ -259,6 +260,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "bulk".contains(&options.only) || options.only.is_empty() {
         bulk::compare(&stage)?;
+    }
+    if "port".contains(&options.only) || options.only.is_empty() {
+        port::compare(&stage, if options.quick { 100_000 } else { 1_000_000 })?;
     }
     report::legend();
     stage.tear_down()?;

@@ -28,7 +28,7 @@ pub struct Reader {
 enum State {
     /// What has come of the header.
     Header(Vec<u8>),
-    Rows(Rows),
+    Rows(Box<Rows>),
 }
 
 impl Reader {
@@ -50,7 +50,7 @@ impl Reader {
                     return Ok(());
                 }
                 held = std::mem::take(header);
-                self.state = State::Rows(Rows::of(&held)?);
+                self.state = State::Rows(Box::new(Rows::of(&held)?));
                 &held
             }
         };
@@ -61,7 +61,7 @@ impl Reader {
     pub fn end(&mut self, rows: &mut Vec<Row>) -> Result<(), Invalid> {
         if let State::Header(header) = &mut self.state {
             let held = std::mem::take(header);
-            let mut state = Rows::of(&held)?;
+            let mut state = Box::new(Rows::of(&held)?);
             state.feed(&held, self.empty, &mut self.ignored, rows)?;
             self.state = State::Rows(state);
         }

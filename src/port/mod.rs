@@ -79,7 +79,7 @@ impl FromStr for Format {
 
 /// Reads a file as it arrives, in whatever pieces.
 pub enum Reader {
-    Csv(Box<csv::Reader>),
+    Csv(csv::Reader),
     Vcard(vcard::Reader),
     Ndjson(ndjson::Reader),
 }
@@ -87,7 +87,7 @@ pub enum Reader {
 impl Reader {
     pub fn new(format: Format, empty: Empty) -> Self {
         match format {
-            Format::Csv => Self::Csv(Box::new(csv::Reader::new(empty))),
+            Format::Csv => Self::Csv(csv::Reader::new(empty)),
             Format::Vcard => Self::Vcard(vcard::Reader::new(empty)),
             Format::Ndjson => Self::Ndjson(ndjson::Reader::new(empty)),
         }

@@ -204,12 +204,12 @@ fn draft(card: &VCard, empty: Empty, ignored: &mut Ignored) -> Result<Draft, Inv
                 set("tags", Some(tags).filter(|tags| !tags.is_empty()), empty, &mut drafting);
             }
             VCardProperty::Other(name) if name.eq_ignore_ascii_case(LID) => {
-                drafting.lid = filled(&text(entry)).map(Cow::Owned)
+                drafting.lid = filled(&text(entry)).map(Cow::Owned);
             }
             VCardProperty::Other(name) if name.eq_ignore_ascii_case(UNNAMED) => is_unnamed = true,
             VCardProperty::Other(name) => match OURS.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name)) {
                 Some((_, field, kind)) => {
-                    set(field, filled(&text(entry)).map(|text| ours(*kind, text)), empty, &mut drafting)
+                    set(field, filled(&text(entry)).map(|text| ours(*kind, text)), empty, &mut drafting);
                 }
                 None => ignored.note(name),
             },
