@@ -37,6 +37,8 @@
 //!   (`domain::times`), two contacts unite by it (`domain::unite`), a mapping holds while nothing newer is known of its two
 //!   sides (`domain::mapping`), and the desk does it in the commit that learns of it (`session::desk::persons`, with
 //!   thousands of random orders in `orders`). The numbers of the one that gives way lead to the one that stays.
+//! - *A file may be larger than memory, and may be sent again.* `port` reads it as it arrives, `http::v1::port` takes no more
+//!   than the session has worked through, and a row that says what is known changes nothing.
 //! - *An outsider cannot tell which instances exist.* `gateway::enter`: one refusal for everything.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.

@@ -53,7 +53,7 @@ include-tag = "Hypersender"
 parameters = { "path.instance" = "demo" }
 
 [[operations]]
-include-path-regex = '^/v1/instances/\{i\}/contacts'
+include-path-regex = '^/v1/instances/\{i\}/(contacts|import|export)'
 parameters = { "path.i" = "demo" }
 
 [[operations]]
