@@ -1,6 +1,6 @@
 //! CSV (RFC 4180) in both directions: columns by name in any order, a byte order mark, either line end, quoted cells with
-//! line ends in them, short rows, commas, semicolons or tabs. What a spreadsheet would take for a formula is written with
-//! an apostrophe before it, which reading takes away again. Leaves out which columns there are (`columns`).
+//! line ends in them, short rows, commas, semicolons or tabs. Leaves out which columns there are (`columns`) and how a cell
+//! is spelled (`cells`).
 
 use std::borrow::Cow;
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ROW_MOST,
+    cells::{flag, joined, numbers, unguarded, words, write_cell},
     columns::{self, Cell, Known, Means, WRITTEN},
     row::{Drafting, Empty, Ignored, Listed, Row, one_line, rank},
 };
@@ -309,7 +310,11 @@ fn fill(means: Means, cell: &str, drafting: &mut Drafting<'_>) {
         Means::Line("email") => ("email", cell.split(":::").next().unwrap_or_default().trim().into()),
         Means::Line("address") => ("address", one_line(cell).into()),
         Means::Line(field) | Means::Text(field) => (field, cell.into()),
-        Means::Words(field) => (field, words(cell).into()),
+        Means::Words(field) => match words(cell) {
+            // Google's own groups alone are none.
+            words if words.is_empty() => return,
+            words => (field, words.into()),
+        },
         // What is no number stays a text, and is refused as one.
         Means::Whole64(field) => (field, cell.trim().parse::<i64>().map_or_else(|_| cell.into(), Value::from)),
         Means::Numbers(field) => (field, numbers(cell)),
@@ -339,46 +344,6 @@ fn clear(means: Means, fields: &mut Map<String, Value>) {
     fields.entry(field).or_insert(Value::Null);
 }
 
-fn flag(cell: &str) -> Option<bool> {
-    match &*cell.trim().to_ascii_lowercase() {
-        "true" | "1" | "yes" | "y" => Some(true),
-        "false" | "0" | "no" | "n" => Some(false),
-        _ => None,
-    }
-}
-
-/// JSON, or words between semicolons, commas or Google's triple colons. Google's own groups begin with an asterisk.
-fn words(cell: &str) -> Vec<String> {
-    if let Some(words) = cell.starts_with('[').then(|| serde_json::from_str(cell).ok()).flatten() {
-        return words;
-    }
-    let parts: Vec<_> =
-        if cell.contains(":::") { cell.split(":::").collect() } else { cell.split([';', ',']).collect() };
-    let words = parts.into_iter().map(str::trim).filter(|word| !word.is_empty() && !word.starts_with("* "));
-    words.map(str::to_owned).collect()
-}
-
-fn numbers(cell: &str) -> Value {
-    let parts = cell.trim_matches(['[', ']']).split([';', ',']).map(str::trim).filter(|part| !part.is_empty());
-    parts.map(|part| part.parse::<i64>().map_or_else(|_| Value::from(part), Value::from)).collect()
-}
-
-/// With what a spreadsheet begins a formula, in half and full width.
-fn is_formula(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
-}
-
-/// An apostrophe before what would be a formula, and before what has such an apostrophe already: so that each is read back
-/// as what it was.
-fn guarded(text: &str) -> Cow<'_, str> {
-    if is_formula(text.trim_start_matches('\'')) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
-}
-
-fn unguarded(cell: &str) -> Cow<'_, str> {
-    let guarded = cell.strip_prefix('\'').filter(|_| is_formula(cell.trim_start_matches('\'')));
-    Cow::Borrowed(guarded.unwrap_or(cell))
-}
-
 /// The header, with which a file begins.
 pub fn write_header(out: &mut Vec<u8>) {
     let names: Vec<_> = WRITTEN.iter().map(|(header, _)| *header).collect();
@@ -400,20 +365,4 @@ pub fn write(contact: &Contact, listed: &Listed, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(b"\r\n");
-}
-
-/// As people write it where that reads back, else as JSON.
-fn joined(given: &[&str]) -> String {
-    let text = given.join("; ");
-    if words(&text) == given { text } else { serde_json::to_string(given).expect("strings are JSON") }
-}
-
-fn write_cell(text: &str, out: &mut Vec<u8>) {
-    let text = guarded(text);
-    if !text.contains([',', ';', '"', '\r', '\n', '\t']) {
-        return out.extend_from_slice(text.as_bytes());
-    }
-    out.push(b'"');
-    out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-    out.push(b'"');
 }

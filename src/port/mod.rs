@@ -2,6 +2,7 @@
 //! arrive and yields rows with their line numbers, within bounded memory; the writers turn contacts into bytes. Leaves
 //! out what a row does to the book (http), where the bytes come from, and what each value must be to be taken.
 
+mod cells;
 pub mod columns;
 pub mod csv;
 #[cfg(test)]

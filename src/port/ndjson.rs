@@ -1,8 +1,6 @@
 //! NDJSON, inward: one JSON object a line, with the fields of the native API's contact, as it shows it or as it takes it.
 //! So a line that was exported imports again unchanged. Outward it is the native API's own (`http/v1/port`).
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::{
@@ -104,17 +102,24 @@ fn draft(line: &[u8], empty: Empty, ignored: &mut Ignored) -> Result<Draft, Inva
             (key, _) => ignored.note(key),
         }
     }
-    // The shown chat id and the phone or LID are the same one, said twice.
-    let mut seen: Vec<Cow<'_, str>> = Vec::new();
-    drafting.phones.retain(|(_, text)| {
-        let plain = Cow::Owned(text.split('@').next().unwrap_or_default().trim_start_matches('+').to_owned());
-        let is_lid = text.ends_with("@lid") && drafting.lid.as_deref() == Some(text);
-        let is_new = !is_lid && !seen.contains(&plain);
-        seen.push(plain);
-        is_new
-    });
+    say_once(&mut drafting);
     by_numbers_or_names(&mut drafting.fields);
     drafting.finish()
+}
+
+/// The shown chat id and the phone are the same one, said twice.
+fn say_once(drafting: &mut Drafting<'_>) {
+    let plain = |text: &str| text.split('@').next().unwrap_or_default().trim_start_matches('+').to_owned();
+    let mut seen: Vec<String> = Vec::new();
+    let lid = drafting.lid.as_deref();
+    if drafting.phones.len() > 1 {
+        drafting.phones.retain(|(_, text)| {
+            let (is_lid, plain) = (Some(&**text) == lid, plain(text));
+            let is_new = !is_lid && !seen.contains(&plain);
+            seen.push(plain);
+            is_new
+        });
+    }
 }
 
 /// The name as the API shows it. What the contact calls itself is not the owner's to write.
