@@ -94,7 +94,7 @@ pub async fn import(remote: &Remote, wish: ImportWish, is_json: bool) -> anyhow:
     bar.finish_and_clear();
     match told {
         Ok(report) => Ok(told_of(report)),
-        Err(RemoteError::Problem { code, detail, import }) if !import.is_null() => {
+        Err(RemoteError::Problem { code, detail, import }) if import["rows"].as_u64().unwrap_or(0) > 0 => {
             name_refused(&import);
             let (rows, line) = (shown(&import["rows"]), shown(&import["last_line"]));
             anyhow::bail!(

@@ -294,3 +294,34 @@ async fn an_imported_contact_reads_back_in_every_dialect() {
         assert!(name == "Bob Smith" || name == "Bob", "{path}: {shown}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_stored_while_the_rest_is_on_its_way_and_others_are_served() {
+    let app = TestApp::start().await;
+    let tenant = app.instance().await;
+    let file = "phone,name\n".to_owned() + &(0..20_000).map(|n| format!("4917{n:08},Person {n}\n")).collect::<String>();
+    let (most, rest) = file.split_at(file.len() - 1000);
+    let head = format!(
+        "POST /v1/instances/{}/import?format=csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{most}",
+        tenant.id,
+        tenant.token,
+        file.len()
+    );
+    let (mut wire, rest) = (app.wire(), rest.to_owned());
+    let mut wire =
+        tokio::task::spawn_blocking(move || wire.send(head.as_bytes()).map(|()| wire).unwrap()).await.unwrap();
+    for attempt in 0.. {
+        assert!(attempt < 600, "nothing is stored before the end");
+        if app.head(&tenant).await.0 > 10_000 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    app.save(&tenant, "123@c.us", "Bob", "Smith").await;
+    assert_eq!(app.name(&tenant, "491700000000").await, "Person 0");
+    let answer = tokio::task::spawn_blocking(move || {
+        wire.send(rest.as_bytes()).unwrap();
+        wire.answer().unwrap()
+    });
+    assert_eq!(answer.await.unwrap().json()["created"], 20_000);
+}
