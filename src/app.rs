@@ -11,13 +11,14 @@ use actix_web::{App as Actix, HttpServer, dev::Server, web};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use socket2::{Domain, Socket, Type};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 use tracing_actix_web::TracingLogger;
 
 use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
     http::{self, Door, Limits, Mounts, RequestSpan, Turns},
+    sync::{AllowList, Companions, Couriers, Outside, SystemResolver, install_tls},
 };
 
 /// Connections that wait to be taken; the system may allow fewer.
@@ -34,7 +35,12 @@ pub struct App {
     server: Server,
     address: SocketAddr,
     gateway: Arc<Gateway>,
+    outside: Arc<Outside>,
+    companions: Arc<Companions>,
+    reaches_out: bool,
     metrics: PrometheusHandle,
+    /// Told when no request should wait any longer for what may come.
+    stopping: watch::Sender<bool>,
 }
 
 impl App {
@@ -49,11 +55,18 @@ impl App {
         config: &Config,
         more: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
     ) -> anyhow::Result<Self> {
+        install_tls();
         let runtime = Handle::current();
         let listener =
             listen(config.http.listen).with_context(|| format!("{} cannot be listened on", config.http.listen))?;
         let address = listener.local_addr()?;
-        let gateway = Gateway::open(settings(config), runtime)?;
+        let outside = Arc::new(Outside::new(
+            AllowList::parse(config.outside.allow.iter().map(String::as_str))?,
+            Arc::new(SystemResolver::default()),
+            config.outside.timeout,
+        ));
+        let gateway = Gateway::open(settings(config), runtime.clone())?;
+        let companions = Companions::new(Arc::clone(&gateway), Arc::clone(&outside), runtime);
         gateway.folder().leave_note(&RunNote {
             address: address.to_string(),
             key: gateway.run_key().reveal().to_owned(),
@@ -61,17 +74,22 @@ impl App {
         })?;
         let metrics = recorder()?;
         let rendering = metrics.clone();
+        let (stopping, is_stopping) = watch::channel(false);
         let door = web::Data::new(Door {
             gateway: Arc::clone(&gateway),
+            outside: Arc::clone(&outside),
+            companions: Arc::clone(&companions),
             limits: Limits {
                 body: config.http.body_limit,
                 body_timeout: config.http.body_timeout,
                 requests_per_minute: config.limits.requests_per_minute,
                 bulk_body: config.limits.bulk_body,
                 bulk_rows: config.limits.bulk_rows,
+                webhooks: config.limits.webhooks,
             },
             metrics: Arc::new(move || rendering.render()),
             imports: Turns::new(IMPORTS),
+            stopping: is_stopping,
         });
         let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();
         let mounts = Mounts { wawp, hypersender, superwaba, wacr, waha };
@@ -91,7 +109,13 @@ impl App {
         .disable_signals()
         .listen(listener)?
         .run();
-        Ok(Self { server, address, gateway, metrics })
+        Ok(Self { server, address, gateway, outside, companions, reaches_out: true, metrics, stopping })
+    }
+
+    /// For an errand on this machine: nobody outside is told anything meanwhile.
+    #[must_use]
+    pub fn staying_in(self) -> Self {
+        Self { reaches_out: false, ..self }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -109,8 +133,9 @@ impl App {
     /// Serves until `shutdown` is there. Then no connection is taken any more, requests under way are answered, every
     /// accepted edit is on disk, and all books are closed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, address, gateway, metrics } = self;
-        let (stopping, mut serving) = (server.handle(), tokio::spawn(server));
+        let Self { server, address, gateway, outside, companions, reaches_out, metrics, stopping } = self;
+        let office = gateway.administer(Some(gateway.run_key().reveal()))?;
+        let (handle, mut serving) = (server.handle(), tokio::spawn(server));
         let upkeep = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(5));
             loop {
@@ -119,15 +144,25 @@ impl App {
             }
         });
         tracing::info!(%address, "listening");
+        let couriers = reaches_out.then(|| Couriers::start(office, outside));
+        if reaches_out && let Err(error) = companions.start().await {
+            tracing::error!(cause = %error.chain(), "no companion was set to work");
+        }
         let served = tokio::select! {
             served = &mut serving => served,
             () = shutdown => {
                 tracing::info!("shutting down");
-                stopping.stop(true).await;
+                // Streams and long polls would be waited for like any request.
+                stopping.send_replace(true);
+                handle.stop(true).await;
                 serving.await
             }
         };
         upkeep.abort();
+        if let Some(couriers) = couriers {
+            couriers.stop().await;
+        }
+        companions.stop().await;
         gateway.close().await;
         Ok(served??)
     }
@@ -142,6 +177,7 @@ fn settings(config: &Config) -> Settings {
         secret_key: given(&config.gateway.secret_key),
         open_books: if sessions.open_books > 0 { sessions.open_books } else { books_that_fit() },
         idle: sessions.idle,
+        tombstones: sessions.tombstones,
         mailbox: sessions.mailbox,
         long_reads: sessions.long_reads,
         requests_per_minute: config.limits.requests_per_minute,

@@ -27,6 +27,7 @@ pub struct Config {
     pub sessions: Sessions,
     pub gateway: Gateway,
     pub limits: Limits,
+    pub outside: Outside,
     pub log: Log,
     pub mounts: Mounts,
 }
@@ -54,6 +55,8 @@ pub struct Sessions {
     pub open_books: usize,
     #[serde(deserialize_with = "duration")]
     pub idle: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub tombstones: Duration,
     pub mailbox: usize,
     pub long_reads: usize,
     pub threads: usize,
@@ -72,6 +75,15 @@ pub struct Limits {
     pub requests_per_minute: u32,
     pub bulk_rows: usize,
     pub bulk_body: usize,
+    pub webhooks: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outside {
+    pub allow: Vec<String>,
+    #[serde(deserialize_with = "duration")]
+    pub timeout: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -137,6 +149,7 @@ impl Config {
         anyhow::ensure!(self.http.body_limit >= 1024, "http.body_limit must be at least 1024");
         anyhow::ensure!(self.limits.bulk_rows > 0, "limits.bulk_rows must be at least 1");
         anyhow::ensure!(self.limits.bulk_body >= 1024, "limits.bulk_body must be at least 1024");
+        anyhow::ensure!(!self.outside.timeout.is_zero(), "outside.timeout must be longer than nothing");
         let token = &self.gateway.admin_token;
         anyhow::ensure!(
             token.is_empty() || token.len() >= 16,
@@ -181,8 +194,10 @@ fn cores() -> usize {
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let signed: jiff::SignedDuration =
-        text.parse().map_err(|_| de::Error::custom("a duration is written like 30s, 5m or 1h"))?;
+    let span: Option<jiff::Span> = text.parse().ok();
+    // A day has 24 hours here.
+    let signed = span.and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok());
+    let signed = signed.ok_or_else(|| de::Error::custom("a duration is written like 30s, 5m, 1h or 90d"))?;
     Duration::try_from(signed).map_err(|_| de::Error::custom("a duration cannot be negative"))
 }
 
@@ -196,6 +211,7 @@ mod tests {
         config.check().unwrap();
         assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.sessions.idle, Duration::from_secs(60));
+        assert_eq!(config.sessions.tombstones, Duration::from_secs(90 * 86_400));
     }
 
     #[test]
@@ -216,6 +232,7 @@ mod tests {
         assert!(broken("[http]\nlisten = \"nowhere\"").contains("listen"));
         assert!(broken("[http]\nlissten = \"127.0.0.1:1\"").contains("lissten"));
         assert!(broken("[sessions]\nidle = \"soon\"").contains("30s, 5m"));
+        assert!(broken("[sessions]\ntombstones = \"-1d\"").contains("negative"));
         assert!(broken("[sessions]\nmailbox = -1").contains("mailbox"));
     }
 }

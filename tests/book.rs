@@ -68,11 +68,15 @@ impl Shelf {
     }
 
     fn bury(&mut self, contact: Contact) {
+        self.bury_at(contact, 9);
+    }
+
+    fn bury_at(&mut self, contact: Contact, at: i64) {
         let head = Head { revision: self.book.head().revision.next(), ..self.book.head() };
         let bury = Write::Bury {
             contact: Arc::new(contact),
             revision: head.revision,
-            at: Moment::from_millis(9),
+            at: Moment::from_millis(at),
             merged_into: None,
         };
         self.book.write(&[bury], head).unwrap();
@@ -178,6 +182,32 @@ fn a_buried_contact_can_come_back_as_a_new_one() {
     let new = shelf.insert(vec![contact("111", "Bob again")]).remove(0);
     assert_ne!((old.id, old.uuid), (new.id, new.uuid));
     assert_eq!(shelf.book.load(&[who("111")]).unwrap(), [Some(new)]);
+    shelf.assert_sound();
+}
+
+#[test]
+fn tombstones_go_in_the_order_of_revisions_up_to_the_first_that_must_stay() {
+    let mut shelf = Shelf::new();
+    let people = shelf.insert((1..=5).map(|n| contact(&format!("{n}{n}{n}"), "Somebody")).collect());
+    for (person, at) in people.into_iter().zip([10, 20, 90, 30, 95]) {
+        shelf.bury_at(person, at);
+    }
+    let left = |shelf: &Shelf| -> Vec<_> {
+        let changes = shelf.book.reader().unwrap().changes(Revision::default(), 100).unwrap();
+        assert_eq!(changes.head, shelf.book.head());
+        changes.rows.iter().map(|row| row.revision().number()).collect()
+    };
+    let before = |moment| Moment::from_millis(moment);
+    assert_eq!(shelf.book.prune(before(10), 100).unwrap(), 0);
+    assert_eq!(shelf.book.head().pruned, Revision::default());
+    assert_eq!(shelf.book.prune(before(50), 1).unwrap(), 1, "no more than was asked for");
+    assert_eq!(left(&shelf), [7, 8, 9, 10]);
+    assert_eq!(shelf.book.prune(before(50), 100).unwrap(), 1, "the fourth is old, but the third is not");
+    assert_eq!((left(&shelf), shelf.book.head().pruned.number()), (vec![8, 9, 10], 7));
+    assert_eq!(shelf.book.prune(before(100), 100).unwrap(), 3);
+    assert_eq!((left(&shelf), shelf.book.head().pruned.number()), (vec![], 10));
+    shelf.insert(vec![contact("666", "Later")]);
+    assert_eq!(Book::open(shelf.folder.path()).unwrap().head().pruned.number(), 10, "a write keeps it");
     shelf.assert_sound();
 }
 
@@ -356,7 +386,10 @@ fn a_reader_sees_what_was_written_and_a_copy_holds_it() {
     let elsewhere = TempDir::new().unwrap();
     reader.copy_to(elsewhere.path()).unwrap();
     let copy = Book::open(elsewhere.path()).unwrap();
-    assert_eq!((copy.head(), copy.load(&[who("111")]).unwrap()), (shelf.book.head(), vec![Some(bob)]));
+    assert_eq!(copy.load(&[who("111")]).unwrap(), [Some(bob)]);
+    let (head, original) = (copy.head(), shelf.book.head());
+    assert_ne!(head.epoch, original.epoch, "from here on they go different ways");
+    assert_eq!(Head { epoch: original.epoch, ..head }, original);
     assert!(matches!(reader.copy_to(elsewhere.path()), Err(Error::Duplicate { .. })), "a copy overwrites nothing");
 }
 

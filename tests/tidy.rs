@@ -27,10 +27,11 @@ const FLOORS: [(&str, u8); 11] = [
 const TOP_FLOOR_ARROWS: [(&str, &str); 4] = [("app", "config"), ("cli", "app"), ("cli", "config"), ("main", "cli")];
 
 /// Who may speak to which crate.
-const OWNERS: [(&str, &[&str]); 6] = [
-    ("rusqlite", &["book", "gateway/store.rs"]),
+const OWNERS: [(&str, &[&str]); 7] = [
+    ("rusqlite", &["book", "gateway/store.rs", "gateway/store"]),
     ("actix_web", &["http", "app.rs"]),
     ("reqwest", &["sync"]),
+    ("rustls", &["sync"]),
     ("figment", &["config.rs"]),
     ("calcard", &["port"]),
     ("indicatif", &["cli"]),

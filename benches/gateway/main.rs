@@ -3,7 +3,10 @@
 
 mod baseline;
 mod bulk;
+mod feed;
+mod hooks;
 mod load;
+mod observe;
 mod port;
 mod report;
 mod stage;
@@ -260,6 +263,15 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "bulk".contains(&options.only) || options.only.is_empty() {
         bulk::compare(&stage)?;
+    }
+    if "feed".contains(&options.only) || options.only.is_empty() {
+        feed::compare(&stage)?;
+    }
+    if "webhooks".contains(&options.only) || options.only.is_empty() {
+        hooks::measure(&stage, window * ROUNDS)?;
+    }
+    if "observe".contains(&options.only) || options.only.is_empty() {
+        observe::compare(&stage)?;
     }
     if "port".contains(&options.only) || options.only.is_empty() {
         port::compare(&stage, if options.quick { 100_000 } else { 1_000_000 })?;

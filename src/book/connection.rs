@@ -46,12 +46,17 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A consistent copy into a new file, while the original is being written to.
-pub(crate) fn copy(from: &Connection, path: &Path) -> Result<()> {
+/// A consistent copy into a new file, while the original is being written to. `finish` may make it differ.
+pub(crate) fn copy(
+    from: &Connection,
+    path: &Path,
+    finish: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<()> {
     create_file(path)?;
     let mut copy = Connection::open(path).map_err(fault::meaning)?;
     // All pages in one step: one snapshot, and no writer can make the copy begin again.
     backup::Backup::new(from, &mut copy).and_then(|backup| backup.step(-1)).map_err(fault::meaning)?;
+    finish(&copy).map_err(fault::meaning)?;
     copy.close().map_err(|(_, error)| fault::meaning(error))?;
     File::open(path).and_then(|file| file.sync_all()).map_err(Error::internal)
 }

@@ -2,6 +2,7 @@
 //! `Reader` reads beside it; no type of the database library shows in a signature. Leaves out who may write (gateway),
 //! when (session) and what an edit means (domain).
 
+mod companion;
 pub(crate) mod connection;
 mod earlier;
 pub(crate) mod fault;
@@ -10,10 +11,14 @@ mod filter;
 mod idempotency;
 mod identity;
 mod mapping;
+mod outbox;
+mod prune;
 mod query;
 mod register;
 mod rows;
 pub(crate) mod schema;
+mod story;
+mod webhooks;
 
 use std::{
     path::{Path, PathBuf},
@@ -22,11 +27,15 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
+pub use companion::{COMPANION, SyncAct};
 pub use earlier::EarlierName;
 pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
+pub use outbox::{Errand, Known};
 pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
+pub use story::{Candidate, NameStory};
+pub use webhooks::{DeadLetter, HookWork, LastTry, Progress};
 
 use crate::domain::{
     ChatId, Contact, ContactId, Entry, Epoch, Error, IdempotencyKey, Mapping, Moment, NamePart, Register, RegisterAct,
@@ -102,6 +111,8 @@ pub struct Book {
     head: Head,
     /// What the book has any of, so that others need not be asked for in vain.
     has: Has,
+    /// Whether a companion is to be told of saved names.
+    is_linked: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +141,8 @@ impl Book {
         schema::BOOK.migrate(&mut connection)?;
         let head = query::head(&connection)?;
         let has = identity::has(&connection)?;
-        Ok(Self { connection, path, head, has })
+        let is_linked = companion::linked(&connection)?.is_some();
+        Ok(Self { connection, path, head, has, is_linked })
     }
 
     pub fn head(&self) -> Head {
@@ -193,6 +205,14 @@ impl Book {
         Ok(self.edit_register(&RegisterEdit { register: Register::Sources, act, at })?.id)
     }
 
+    /// Forgets what was deleted before this moment, in the order in which it was, at most so many; how many tombstones
+    /// are gone. A feed token from before them is worth nothing from now on.
+    pub fn prune(&mut self, before: Moment, at_most: u32) -> Result<u64> {
+        let (gone, head) = prune::prune(&mut self.connection, self.head, before, at_most)?;
+        self.head = head;
+        Ok(gone)
+    }
+
     /// Stores all of these or none, durably: when this returns `Ok`, they survive a power cut. `head` is the head
     /// after them; the contact count is moved here, with the rows.
     pub fn write(&mut self, writes: &[Write], head: Head) -> Result<()> {
@@ -208,6 +228,9 @@ impl Book {
                     identity::learn(&mut learner, contact, source)?;
                     identity::note_lid(&transaction, contact, &mut has)?;
                     register::enrol(&transaction, contact)?;
+                    if self.is_linked {
+                        companion::note(&transaction, contact, source, false)?;
+                    }
                     contacts += 1;
                 }
                 Write::Update { contact, source, touched } => {
@@ -220,6 +243,9 @@ impl Book {
                     if touched.groups {
                         register::leave_all(&transaction, contact.id)?;
                         register::enrol(&transaction, contact)?;
+                    }
+                    if self.is_linked {
+                        companion::note(&transaction, contact, source, touched.chat_ids)?;
                     }
                 }
                 Write::Remember { key, done, at } => idempotency::remember(&transaction, key, done, *at)?,
@@ -237,6 +263,11 @@ impl Book {
                         }
                     }
                     rows::bury(&transaction, contact, *revision, *at, *merged_into)?;
+                    match merged_into {
+                        _ if !self.is_linked => {}
+                        Some(_) => companion::note_merger(&transaction, contact.id)?,
+                        None => companion::note_deletion(&transaction, contact, *revision)?,
+                    }
                     contacts -= 1;
                 }
                 Write::Forget { chat_id, at } => {

@@ -48,7 +48,9 @@ pub(super) fn get(connection: &Connection, who: &Who) -> Result<Option<Contact>>
         let mut statement = connection.prepare_cached(sql).map_err(fault::meaning)?;
         statement.query_row(params, rows::contact).optional().map_err(fault::meaning)
     };
-    // A number whose contact became one with another leads to that one.
+    // A number whose contact became one with another leads to that one, to whoever asks and in every dialect: a client that
+    // kept WA.cr's integer or SuperWABA's id goes on working, and is answered with the survivor's own numbers. It is no
+    // redirect of HTTP and no 404: no vendor documents either for a contact, and the person is the same.
     let either = |sql, old_sql, params: &[&dyn ToSql]| match one(sql, params)? {
         Some(contact) => Ok(Some(contact)),
         None => one(old_sql, params),
@@ -251,9 +253,12 @@ impl Reader {
         Ok(wrong)
     }
 
-    /// Writes a consistent copy of the book into a folder that has none, while it is being written to.
+    /// Writes a consistent copy of the book into a folder that has none, while it is being written to. It has an epoch of
+    /// its own: once it is written to, its revisions mean something else than the same numbers here.
     pub fn copy_to(&self, folder: &Path) -> Result<()> {
-        connection::copy(&self.connection, &folder.join(super::FILE))
+        connection::copy(&self.connection, &folder.join(super::FILE), |copy| {
+            copy.execute("UPDATE book SET epoch = ?1", [uuid::Uuid::now_v7()]).map(drop)
+        })
     }
 }
 

@@ -38,6 +38,11 @@ pub enum Error {
     /// No such group, source or status.
     #[error("no such entry")]
     NoEntry,
+    #[error("no such webhook")]
+    NoWebhook,
+    /// The contact had no saved name before the present one.
+    #[error("no earlier name")]
+    NoEarlierName,
     /// The edit refers to a group, source or status that does not exist.
     #[error("{field} refers to something that does not exist")]
     Unknown { field: &'static str },
@@ -52,8 +57,14 @@ pub enum Error {
     /// A precondition did not hold; `now` is the contact's present revision, if it exists.
     #[error("the contact has changed in the meantime")]
     Stale { now: Option<crate::domain::Revision> },
+    /// A sync token that can no longer be gone on from: begin the walk anew.
+    #[error("the sync token has expired")]
+    Expired,
     #[error("another entry already has this {field}")]
     Duplicate { field: &'static str },
+    /// There may not be more of them.
+    #[error("there are {most} already, which is as many as there may be")]
+    Enough { most: usize },
     /// Credentials missing, unknown, expired, revoked or for another instance: deliberately one meaning.
     #[error("credentials were not accepted")]
     Refused,
@@ -101,11 +112,15 @@ impl Error {
             Self::NoToken => "no_token",
             Self::NoContact => "no_contact",
             Self::NoEntry => "no_entry",
+            Self::NoWebhook => "no_webhook",
+            Self::Enough { .. } => "enough",
+            Self::NoEarlierName => "no_earlier_name",
             Self::Unknown { .. } => "unknown_reference",
             Self::InUse { .. } => "in_use",
             Self::KeyReused => "key_reused",
             Self::Invalid(_) => "invalid",
             Self::Stale { .. } => "stale",
+            Self::Expired => "expired_sync_token",
             Self::Duplicate { .. } => "duplicate",
             Self::Refused => "refused",
             Self::Forbidden { .. } => "forbidden",

@@ -2,8 +2,11 @@
 //! for credentials and an `Office` for the admin's, and keeps the number of open books within bounds. There is no other
 //! way to a session: authority is the handle you hold. Leaves out how credentials are spelled (http).
 
+mod event_type;
 mod folder;
+mod intake;
 mod limits;
+mod linkage;
 mod office;
 mod registry;
 mod scope;
@@ -13,6 +16,7 @@ mod store;
 mod tests;
 mod tokens;
 mod vault;
+mod webhooks;
 
 use std::{
     fs::File,
@@ -23,26 +27,34 @@ use std::{
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
+pub use event_type::{EventType, EventTypes};
 pub use folder::{Folder, RunNote};
+pub use intake::Signature;
 pub use limits::Rate;
+pub use linkage::{CompanionSettings, Linkage};
 pub use office::{Backup, Keyring, NewToken, Office};
 pub use scope::{Scope, Scopes};
 pub use secrets::AccessToken;
 pub use store::Instance;
 pub use tokens::Token;
 pub use vault::Vault;
+pub use webhooks::{NewWebhook, Webhook, WebhookPatch, WebhookState, Webhooks};
 
 use crate::{
     domain::{Error, InstanceId, Moment, Result},
     session::{OpenBooks, Session, Setting},
 };
+use intake::Intakes;
 use registry::Registry;
 use secrets::{Hasher, TokenHash};
 use store::Store;
 use tokens::{Grant, Grants};
+use webhooks::Stirred;
 
 /// How often idle books are looked for and token use is noted.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// How often tombstones that have had their time are looked for, in the books that are open then.
+const PRUNING: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -53,6 +65,8 @@ pub struct Settings {
     pub secret_key: Option<String>,
     pub open_books: usize,
     pub idle: Duration,
+    /// How long deleted contacts are remembered as such.
+    pub tombstones: Duration,
     pub mailbox: usize,
     pub long_reads: usize,
     /// For each token; 0 = off.
@@ -90,13 +104,16 @@ pub struct Gateway {
     store: Mutex<Store>,
     hasher: Hasher,
     vault: Vault,
+    stirred: Stirred,
     /// The admin token and the key of this run.
     admin: [TokenHash; 2],
     run_key: AccessToken,
     is_new: bool,
     grants: Grants,
+    intakes: Intakes,
     registry: Registry,
     requests_per_minute: u32,
+    tombstones: Duration,
     house: Mutex<Option<AbortHandle>>,
     /// Held, not used: its end is the end of our hold on the folder.
     lock: Mutex<Option<File>>,
@@ -134,10 +151,13 @@ impl Gateway {
             store: Mutex::new(store),
             hasher,
             vault,
+            stirred: Stirred::default(),
             run_key,
             is_new,
             grants: Grants::default(),
+            intakes: Intakes::default(),
             requests_per_minute: settings.requests_per_minute,
+            tombstones: settings.tombstones,
             house: Mutex::default(),
             lock: Mutex::new(Some(lock)),
         };
@@ -203,6 +223,12 @@ impl Gateway {
         Ok(Keyring::new(Arc::clone(self), session.id().clone()))
     }
 
+    /// The webhooks of one instance, likewise.
+    pub fn webhooks(self: &Arc<Self>, credentials: Credentials<'_>) -> Result<Webhooks> {
+        let session = self.enter(credentials, Scope::InstanceAdmin)?;
+        Ok(Webhooks::new(Arc::clone(self), session))
+    }
+
     pub async fn created_at(self: &Arc<Self>, id: &InstanceId) -> Result<Moment> {
         let instances = self.with_store(|store| store.instances()).await?;
         instances.iter().find(|known| known.id == *id).map(|known| known.created_at).ok_or(Error::NoInstance)
@@ -235,6 +261,7 @@ impl Gateway {
                 self.grants.add(hash, Grant::new(&token, session, self.requests_per_minute));
             }
         }
+        self.load_intakes(store.intake_keys()?);
         Ok(())
     }
 
@@ -245,10 +272,12 @@ impl Gateway {
 
     async fn keep_house(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(HOUSEKEEPING);
+        let mut prunings = tokio::time::interval(PRUNING);
         loop {
             tokio::select! {
                 () = self.registry.over_budget() => {}
                 _ = ticks.tick() => self.note_use().await,
+                _ = prunings.tick() => self.registry.prune(now().minus(self.tombstones)).await,
             }
             self.registry.tidy(Instant::now()).await;
         }

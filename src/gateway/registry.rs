@@ -9,9 +9,12 @@ use std::{
 use dashmap::DashMap;
 
 use crate::{
-    domain::InstanceId,
+    domain::{InstanceId, Moment, Result},
     session::{OpenBooks, Session},
 };
+
+/// Tombstones that go in one commit.
+const AT_ONCE: u32 = 1000;
 
 pub(super) struct Registry {
     sessions: DashMap<InstanceId, Session>,
@@ -75,6 +78,19 @@ impl Registry {
         }
     }
 
+    /// Forgets, in the books that are open, what was deleted before this moment.
+    pub(super) async fn prune(&self, before: Moment) {
+        for session in self.all().into_iter().filter(|session| session.last_used().is_some()) {
+            match forget(&session, before).await {
+                Ok(0) => {}
+                Ok(gone) => tracing::info!(instance = %session.id(), gone, "tombstones pruned"),
+                Err(error) => {
+                    tracing::warn!(instance = %session.id(), outcome = error.word(), "tombstones were not pruned");
+                }
+            }
+        }
+    }
+
     /// Every accepted edit is answered, every book closed.
     pub(super) async fn finish(&self) {
         let sessions = self.all();
@@ -85,6 +101,18 @@ impl Registry {
             for session in finishing {
                 let _ = session.await;
             }
+        }
+    }
+}
+
+/// A part at a time: writers wait for no more than that.
+async fn forget(session: &Session, before: Moment) -> Result<u64> {
+    let mut all = 0;
+    loop {
+        let gone = session.prune(before, AT_ONCE).await?;
+        all += gone;
+        if gone < u64::from(AT_ONCE) {
+            return Ok(all);
         }
     }
 }

@@ -19,6 +19,7 @@ fn try_open(folder: &TempDir, open_books: usize) -> anyhow::Result<Arc<Gateway>>
         secret_key: None,
         open_books,
         idle: Duration::from_secs(3600),
+        tombstones: Duration::from_secs(3600),
         mailbox: 256,
         long_reads: 2,
         requests_per_minute: 0,

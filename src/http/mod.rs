@@ -25,7 +25,12 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 
-use crate::gateway::Gateway;
+use tokio::sync::watch;
+
+use crate::{
+    gateway::Gateway,
+    sync::{Companions, Outside},
+};
 
 pub use trace::{RequestSpan, observe};
 pub use turns::Turns;
@@ -33,10 +38,22 @@ pub use turns::Turns;
 /// What every room is handed.
 pub struct Door {
     pub gateway: Arc<Gateway>,
+    pub outside: Arc<Outside>,
+    pub companions: Arc<Companions>,
     pub limits: Limits,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Of each instance, the files that are being imported.
     pub imports: Turns,
+    /// Becomes true when the server is about to stop.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Door {
+    /// The end of all waiting: streams and long polls end with it.
+    async fn closes(&self) {
+        // A sender that is gone has stopped too.
+        let _ = self.stopping.clone().wait_for(|is_stopping| *is_stopping).await;
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +65,8 @@ pub struct Limits {
     /// The largest body, and the most rows in it, where many contacts come at once.
     pub bulk_body: usize,
     pub bulk_rows: usize,
+    /// Of each instance.
+    pub webhooks: usize,
 }
 
 /// Where each room is mounted.

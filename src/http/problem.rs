@@ -79,13 +79,21 @@ impl Details {
             "type": "about:blank",
             "title": status.canonical_reason(),
             "status": status.as_u16(),
-            "code": fault.word(),
+            "code": code(fault),
             "detail": fault.sentence(),
         });
         for (key, value) in extension(fault).into_iter().chain(more) {
             problem[key] = value;
         }
         fault.respond(status).content_type("application/problem+json").body(problem.to_string())
+    }
+}
+
+/// The word of the log, but for one that sync clients know from elsewhere (Google's People API) and look for.
+fn code(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Meaning(Error::Expired) => "EXPIRED_SYNC_TOKEN",
+        _ => fault.word(),
     }
 }
 

@@ -16,8 +16,8 @@ use std::path::Path;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
-    book::Book,
-    domain::{Act, Edit, Entry, Field, Outcome, RegisterEdit, Result, Who},
+    book::{Book, HookWork, SyncAct},
+    domain::{Act, Edit, Entry, Field, Moment, Outcome, RegisterEdit, Result, Who},
 };
 use batch::Batch;
 
@@ -69,6 +69,18 @@ impl Desk {
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
         self.book.edit_register(edit)
+    }
+
+    pub(super) fn work_on_hooks(&mut self, works: &[HookWork]) -> Result<Vec<bool>> {
+        self.book.work_on_hooks(works)
+    }
+
+    pub(super) fn edit_sync(&mut self, act: &SyncAct) -> Result<usize> {
+        self.book.edit_sync(act)
+    }
+
+    pub(super) fn prune(&mut self, before: Moment, at_most: u32) -> Result<u64> {
+        self.book.prune(before, at_most)
     }
 
     /// Sources that are named rather than numbered get their number; a new name becomes a source first.

@@ -1,7 +1,7 @@
 //! `TestApp`: the gateway in this process, on a free port, over a folder of its own, with a method for each thing that a
 //! user does. Leaves out the raw connection and the child process (`shared`).
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use wabook::{
     book::{Book, Write},
     config::{Config, Flags},
     domain::{ChatId, Contact, ContactId, Mapping, Moment, NamePart, Seen, Source, Stamp},
+    gateway::{Credentials, Gateway, Scope},
 };
 
 use crate::shared::{PATIENCE, wire::Wire};
@@ -21,6 +22,7 @@ pub struct TestApp {
     pub admin_token: String,
     folder: TempDir,
     address: SocketAddr,
+    gateway: Arc<Gateway>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<anyhow::Result<()>>,
 }
@@ -47,6 +49,11 @@ impl TestApp {
         Self::start_with(folder, |config| config.limits.requests_per_minute = requests_per_minute).await
     }
 
+    /// Whose webhooks and companions may be on this machine.
+    pub async fn start_near(folder: TempDir) -> Self {
+        Self::start_with(folder, |config| config.outside.allow = vec!["127.0.0.1".into()]).await
+    }
+
     /// With some settings changed.
     pub async fn start_with(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::load(&Flags { file: None, listen: None, sessions: None }).unwrap();
@@ -57,13 +64,13 @@ impl TestApp {
         change(&mut config);
         let app = App::build(&config).unwrap();
         let admin_token = std::fs::read_to_string(config.sessions.folder.join("admin.token")).unwrap();
-        let address = app.address();
+        let (address, gateway) = (app.address(), Arc::clone(app.gateway()));
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run(async {
             let _ = stopped.await;
         }));
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { client, admin_token: admin_token.trim().to_owned(), folder, address, stop, running }
+        let client = Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build().unwrap();
+        Self { client, admin_token: admin_token.trim().to_owned(), folder, address, gateway, stop, running }
     }
 
     /// Stops in order and gives the folder back.
@@ -82,8 +89,19 @@ impl TestApp {
         self.folder.path().join("sessions")
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn wire(&self) -> Wire {
         Wire::to(&self.address.to_string()).unwrap()
+    }
+
+    /// Forgets whatever was deleted up to now, as the hourly housekeeping does.
+    pub async fn prune(&self, tenant: &Tenant) {
+        let credentials = Credentials { instance: Some(&tenant.id), token: Some(&tenant.token) };
+        let session = self.gateway.enter(credentials, Scope::ContactsDelete).unwrap();
+        assert!(session.prune(Moment::from_millis(i64::MAX), 1000).await.unwrap() > 0, "something was forgotten");
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -143,6 +161,20 @@ impl TestApp {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the token does not expire");
+    }
+
+    /// What phones saw, in the native spelling: what is told of each row.
+    pub async fn observe(&self, tenant: &Tenant, rows: Value) -> Vec<Value> {
+        let path = format!("/v1/instances/{}/observations", tenant.id);
+        let body = json!({"observations": rows, "source": "phone-1"});
+        let report = told(self.v1(&tenant.token, Method::POST, &path, Some(body)).await, 200).await;
+        report["results"].as_array().unwrap().clone()
+    }
+
+    /// The contact as the native API shows it.
+    pub async fn native(&self, tenant: &Tenant, id: &str) -> Value {
+        let path = format!("/v1/instances/{}/contacts/{id}", tenant.id);
+        told(self.v1(&tenant.token, Method::GET, &path, None).await, 200).await
     }
 
     /// How many contacts the instance has, and its revision.

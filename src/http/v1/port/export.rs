@@ -16,9 +16,10 @@ use super::registers;
 use crate::{
     book::{Cursor, Page, PageQuery},
     domain::{Contact, Error, Result},
-    http::{room::tell_outcome, v1::contacts::shown::JsonContact},
+    http::room::tell_outcome,
     port::{Format, Listed, csv, vcard_out, vcard_out::Version},
     session::Session,
+    sync::JsonContact,
 };
 
 /// The first bytes shall come soon; the rest in larger pieces.
