@@ -7,6 +7,7 @@ mod feed;
 mod hooks;
 mod load;
 mod observe;
+mod port;
 mod report;
 mod stage;
 
@@ -271,6 +272,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "observe".contains(&options.only) || options.only.is_empty() {
         observe::compare(&stage)?;
+    }
+    if "port".contains(&options.only) || options.only.is_empty() {
+        port::compare(&stage, if options.quick { 100_000 } else { 1_000_000 })?;
     }
     report::legend();
     stage.tear_down()?;
