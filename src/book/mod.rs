@@ -9,12 +9,14 @@ mod feed;
 mod filter;
 mod idempotency;
 mod identity;
+mod list;
 mod mapping;
 mod prune;
 mod query;
 mod register;
 mod rows;
 pub(crate) mod schema;
+mod search;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,7 +29,8 @@ pub use earlier::EarlierName;
 pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
-pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
+pub use list::{Cursor, Direction, Page, PageQuery, Sort};
+pub use query::Reader;
 
 use crate::domain::{
     ChatId, Contact, ContactId, Entry, Epoch, Error, IdempotencyKey, Mapping, Moment, NamePart, Register, RegisterAct,
@@ -129,6 +132,7 @@ impl Book {
         let path = folder.join(FILE);
         let mut connection = connection::open(&path)?;
         schema::BOOK.migrate(&mut connection)?;
+        search::catch_up(&mut connection)?;
         let head = query::head(&connection)?;
         let has = identity::has(&connection)?;
         Ok(Self { connection, path, head, has })
@@ -210,10 +214,12 @@ impl Book {
         let (mut contacts, mut has) = (self.head.contacts, self.has);
         let mut rows = rows::Writer::new(&transaction);
         let mut learner = identity::learner(&transaction)?;
+        let mut filing = search::Filing::default();
         for write in writes {
             match write {
                 Write::Insert { contact, source } => {
                     rows.insert(contact)?;
+                    filing.file(contact);
                     identity::learn(&mut learner, contact, source)?;
                     identity::note_lid(&transaction, contact, &mut has)?;
                     register::enrol(&transaction, contact)?;
@@ -221,6 +227,7 @@ impl Book {
                 }
                 Write::Update { contact, source, touched } => {
                     rows.update(contact)?;
+                    filing.file(contact);
                     if touched.chat_ids {
                         identity::learn(&mut learner, contact, source)?;
                         identity::note_lid(&transaction, contact, &mut has)?;
@@ -234,6 +241,7 @@ impl Book {
                 Write::Remember { key, done, at } => idempotency::remember(&transaction, key, done, *at)?,
                 Write::Bury { contact, revision, at, merged_into } => {
                     identity::forget(&transaction, contact.id)?;
+                    filing.take_out(contact.id);
                     register::leave_all(&transaction, contact.id)?;
                     match merged_into {
                         Some(survivor) => {
@@ -262,6 +270,7 @@ impl Book {
             }
         }
         drop((rows, learner));
+        filing.write(&transaction)?;
         let head = Head { contacts, ..head };
         rows::move_head(&transaction, &head)?;
         transaction.commit().map_err(fault::at_commit)?;
