@@ -3,6 +3,9 @@
 //! on, and counted exactly. Written in the transaction that writes the contact, so it never lags behind. Leaves out how
 //! a page is cut from what was found (list). What this costs, and what was weighed against it: docs/search.md.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
