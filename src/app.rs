@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
     http::{self, Door, Limits, Mounts, RequestSpan},
+    sync::{AllowList, Couriers, Outside, SystemResolver, install_tls},
 };
 
 /// Connections that wait to be taken; the system may allow fewer.
@@ -31,6 +32,7 @@ pub struct App {
     server: Server,
     address: SocketAddr,
     gateway: Arc<Gateway>,
+    couriers: Couriers,
     metrics: PrometheusHandle,
     /// Told when no request should wait any longer for what may come.
     stopping: watch::Sender<bool>,
@@ -48,27 +50,36 @@ impl App {
         config: &Config,
         more: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
     ) -> anyhow::Result<Self> {
+        install_tls();
         let runtime = Handle::current();
         let listener =
             listen(config.http.listen).with_context(|| format!("{} cannot be listened on", config.http.listen))?;
         let address = listener.local_addr()?;
+        let outside = Arc::new(Outside::new(
+            AllowList::parse(config.outside.allow.iter().map(String::as_str))?,
+            Arc::new(SystemResolver::default()),
+            config.outside.timeout,
+        ));
         let gateway = Gateway::open(settings(config), runtime)?;
         gateway.folder().leave_note(&RunNote {
             address: address.to_string(),
             key: gateway.run_key().reveal().to_owned(),
             process: std::process::id(),
         })?;
+        let office = gateway.administer(Some(gateway.run_key().reveal()))?;
         let metrics = recorder()?;
         let rendering = metrics.clone();
         let (stopping, is_stopping) = watch::channel(false);
         let door = web::Data::new(Door {
             gateway: Arc::clone(&gateway),
+            outside: Arc::clone(&outside),
             limits: Limits {
                 body: config.http.body_limit,
                 body_timeout: config.http.body_timeout,
                 requests_per_minute: config.limits.requests_per_minute,
                 bulk_body: config.limits.bulk_body,
                 bulk_rows: config.limits.bulk_rows,
+                webhooks: config.limits.webhooks,
             },
             metrics: Arc::new(move || rendering.render()),
             stopping: is_stopping,
@@ -91,7 +102,8 @@ impl App {
         .disable_signals()
         .listen(listener)?
         .run();
-        Ok(Self { server, address, gateway, metrics, stopping })
+        let couriers = Couriers::start(office, outside);
+        Ok(Self { server, address, gateway, couriers, metrics, stopping })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -109,7 +121,7 @@ impl App {
     /// Serves until `shutdown` is there. Then no connection is taken any more, requests under way are answered, every
     /// accepted edit is on disk, and all books are closed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, address, gateway, metrics, stopping } = self;
+        let Self { server, address, gateway, couriers, metrics, stopping } = self;
         let (handle, mut serving) = (server.handle(), tokio::spawn(server));
         let upkeep = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(5));
@@ -130,6 +142,7 @@ impl App {
             }
         };
         upkeep.abort();
+        couriers.stop().await;
         gateway.close().await;
         Ok(served??)
     }

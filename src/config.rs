@@ -27,6 +27,7 @@ pub struct Config {
     pub sessions: Sessions,
     pub gateway: Gateway,
     pub limits: Limits,
+    pub outside: Outside,
     pub log: Log,
     pub mounts: Mounts,
 }
@@ -74,6 +75,15 @@ pub struct Limits {
     pub requests_per_minute: u32,
     pub bulk_rows: usize,
     pub bulk_body: usize,
+    pub webhooks: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outside {
+    pub allow: Vec<String>,
+    #[serde(deserialize_with = "duration")]
+    pub timeout: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -139,6 +149,7 @@ impl Config {
         anyhow::ensure!(self.http.body_limit >= 1024, "http.body_limit must be at least 1024");
         anyhow::ensure!(self.limits.bulk_rows > 0, "limits.bulk_rows must be at least 1");
         anyhow::ensure!(self.limits.bulk_body >= 1024, "limits.bulk_body must be at least 1024");
+        anyhow::ensure!(!self.outside.timeout.is_zero(), "outside.timeout must be longer than nothing");
         let token = &self.gateway.admin_token;
         anyhow::ensure!(
             token.is_empty() || token.len() >= 16,

@@ -26,10 +26,11 @@ const FLOORS: [(&str, u8); 10] = [
 const TOP_FLOOR_ARROWS: [(&str, &str); 4] = [("app", "config"), ("cli", "app"), ("cli", "config"), ("main", "cli")];
 
 /// Who may speak to which crate.
-const OWNERS: [(&str, &[&str]); 4] = [
-    ("rusqlite", &["book", "gateway/store.rs"]),
+const OWNERS: [(&str, &[&str]); 5] = [
+    ("rusqlite", &["book", "gateway/store.rs", "gateway/store"]),
     ("actix_web", &["http", "app.rs"]),
     ("reqwest", &["sync"]),
+    ("rustls", &["sync"]),
     ("figment", &["config.rs"]),
 ];
 

@@ -4,6 +4,8 @@
 mod baseline;
 mod bulk;
 mod feed;
+mod hooks;
+mod list;
 mod load;
 mod report;
 mod stage;
@@ -226,7 +228,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let threads = options.threads.unwrap_or(cores / 4).max(1);
 
     eprintln!("setting up the instances and a book of {contacts} contacts …");
-    let stage = Stage::set_up(contacts)?;
+    let lists = "list".contains(&options.only) || options.only.is_empty();
+    let shelves = match (lists, options.quick) {
+        (false, _) => &[][..],
+        (true, true) => &list::QUICK_SIZES,
+        (true, false) => &list::SIZES,
+    };
+    let stage = Stage::set_up(contacts, shelves)?;
     let is_logging = !options.no_log;
     report::heading(&Heading { folder: stage.folder(), rounds: ROUNDS, window, warm_up, threads, is_logging });
     let measure = |row: &Row, connections: usize| {
@@ -263,6 +271,12 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "feed".contains(&options.only) || options.only.is_empty() {
         feed::compare(&stage)?;
+    }
+    if "webhooks".contains(&options.only) || options.only.is_empty() {
+        hooks::measure(&stage, window * ROUNDS)?;
+    }
+    if lists {
+        list::measure(&stage, window)?;
     }
     report::legend();
     stage.tear_down()?;

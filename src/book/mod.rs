@@ -17,6 +17,7 @@ mod register;
 mod rows;
 pub(crate) mod schema;
 mod search;
+mod webhooks;
 
 use std::{
     path::{Path, PathBuf},
@@ -31,6 +32,7 @@ pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
 pub use list::{Cursor, Direction, Page, PageQuery, Sort};
 pub use query::Reader;
+pub use webhooks::{DeadLetter, HookWork, LastTry, Progress};
 
 use crate::domain::{
     ChatId, Contact, ContactId, Entry, Epoch, Error, IdempotencyKey, Mapping, Moment, NamePart, Register, RegisterAct,

@@ -21,6 +21,7 @@ pub(super) const BOOK: Schema = Schema {
         include_str!("migrations/0001_book.sql"),
         include_str!("migrations/0002_crm.sql"),
         include_str!("migrations/0003_motion.sql"),
+        include_str!("migrations/0004_webhooks.sql"),
         include_str!("migrations/0006_search.sql"),
     ],
 };

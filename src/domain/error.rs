@@ -38,6 +38,8 @@ pub enum Error {
     /// No such group, source or status.
     #[error("no such entry")]
     NoEntry,
+    #[error("no such webhook")]
+    NoWebhook,
     /// The edit refers to a group, source or status that does not exist.
     #[error("{field} refers to something that does not exist")]
     Unknown { field: &'static str },
@@ -57,6 +59,9 @@ pub enum Error {
     Expired,
     #[error("another entry already has this {field}")]
     Duplicate { field: &'static str },
+    /// There may not be more of them.
+    #[error("there are {most} already, which is as many as there may be")]
+    Enough { most: usize },
     /// Credentials missing, unknown, expired, revoked or for another instance: deliberately one meaning.
     #[error("credentials were not accepted")]
     Refused,
@@ -104,6 +109,8 @@ impl Error {
             Self::NoToken => "no_token",
             Self::NoContact => "no_contact",
             Self::NoEntry => "no_entry",
+            Self::NoWebhook => "no_webhook",
+            Self::Enough { .. } => "enough",
             Self::Unknown { .. } => "unknown_reference",
             Self::InUse { .. } => "in_use",
             Self::KeyReused => "key_reused",

@@ -2,6 +2,7 @@
 //! for credentials and an `Office` for the admin's, and keeps the number of open books within bounds. There is no other
 //! way to a session: authority is the handle you hold. Leaves out how credentials are spelled (http).
 
+mod event_type;
 mod folder;
 mod limits;
 mod office;
@@ -13,6 +14,7 @@ mod store;
 mod tests;
 mod tokens;
 mod vault;
+mod webhooks;
 
 use std::{
     fs::File,
@@ -23,6 +25,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
+pub use event_type::{EventType, EventTypes};
 pub use folder::{Folder, RunNote};
 pub use limits::Rate;
 pub use office::{Backup, Keyring, NewToken, Office};
@@ -31,6 +34,7 @@ pub use secrets::AccessToken;
 pub use store::Instance;
 pub use tokens::Token;
 pub use vault::Vault;
+pub use webhooks::{NewWebhook, Webhook, WebhookPatch, WebhookState, Webhooks};
 
 use crate::{
     domain::{Error, InstanceId, Moment, Result},
@@ -40,6 +44,7 @@ use registry::Registry;
 use secrets::{Hasher, TokenHash};
 use store::Store;
 use tokens::{Grant, Grants};
+use webhooks::Stirred;
 
 /// How often idle books are looked for and token use is noted.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
@@ -94,6 +99,7 @@ pub struct Gateway {
     store: Mutex<Store>,
     hasher: Hasher,
     vault: Vault,
+    stirred: Stirred,
     /// The admin token and the key of this run.
     admin: [TokenHash; 2],
     run_key: AccessToken,
@@ -139,6 +145,7 @@ impl Gateway {
             store: Mutex::new(store),
             hasher,
             vault,
+            stirred: Stirred::default(),
             run_key,
             is_new,
             grants: Grants::default(),
@@ -207,6 +214,12 @@ impl Gateway {
     pub fn keyring(self: &Arc<Self>, credentials: Credentials<'_>) -> Result<Keyring> {
         let session = self.enter(credentials, Scope::InstanceAdmin)?;
         Ok(Keyring::new(Arc::clone(self), session.id().clone()))
+    }
+
+    /// The webhooks of one instance, likewise.
+    pub fn webhooks(self: &Arc<Self>, credentials: Credentials<'_>) -> Result<Webhooks> {
+        let session = self.enter(credentials, Scope::InstanceAdmin)?;
+        Ok(Webhooks::new(Arc::clone(self), session))
     }
 
     pub async fn created_at(self: &Arc<Self>, id: &InstanceId) -> Result<Moment> {

@@ -43,6 +43,10 @@ impl Office {
         Self { gateway, is_local }
     }
 
+    pub(super) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// Makes an instance with an empty book. A book that lies in its folder already is taken over, never overwritten.
     pub async fn create(&self, id: InstanceId) -> Result<Instance> {
         let gateway = Arc::clone(&self.gateway);
@@ -94,6 +98,7 @@ impl Office {
                 }
                 store.remove_instance(&id)?;
                 let _ = fs::remove_dir_all(&doomed);
+                gateway.stirred.tell(&id);
                 tracing::info!(instance = %id, "instance removed");
                 Ok(())
             })

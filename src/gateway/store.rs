@@ -1,6 +1,8 @@
 //! The gateway's own file, `gateway.db`: which instances exist and which tokens open them. All SQL of those lives here;
 //! the address books are not its business.
 
+mod webhooks;
+
 use std::path::Path;
 
 use rusqlite::{Connection, params};
@@ -14,7 +16,7 @@ use crate::{
 const SCHEMA: Schema = Schema {
     // "wabg"
     application_id: 0x7761_6267,
-    migrations: &[include_str!("migrations/0001_gateway.sql")],
+    migrations: &[include_str!("migrations/0001_gateway.sql"), include_str!("migrations/0002_webhooks.sql")],
 };
 
 #[derive(Debug, Clone)]

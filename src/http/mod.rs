@@ -26,13 +26,14 @@ use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 
 use tokio::sync::watch;
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, sync::Outside};
 
 pub use trace::{RequestSpan, observe};
 
 /// What every room is handed.
 pub struct Door {
     pub gateway: Arc<Gateway>,
+    pub outside: Arc<Outside>,
     pub limits: Limits,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Becomes true when the server is about to stop.
@@ -56,6 +57,8 @@ pub struct Limits {
     /// The largest body, and the most rows in it, where many contacts come at once.
     pub bulk_body: usize,
     pub bulk_rows: usize,
+    /// Of each instance.
+    pub webhooks: usize,
 }
 
 /// Where each room is mounted.

@@ -69,8 +69,10 @@ impl Fault {
                 Error::Invalid(_) => StatusCode::BAD_REQUEST,
                 Error::Refused => StatusCode::UNAUTHORIZED,
                 Error::Forbidden { .. } => StatusCode::FORBIDDEN,
-                Error::NoInstance | Error::NoToken | Error::NoContact | Error::NoEntry => StatusCode::NOT_FOUND,
-                Error::Duplicate { .. } | Error::InUse { .. } => StatusCode::CONFLICT,
+                Error::NoInstance | Error::NoToken | Error::NoContact | Error::NoEntry | Error::NoWebhook => {
+                    StatusCode::NOT_FOUND
+                }
+                Error::Duplicate { .. } | Error::InUse { .. } | Error::Enough { .. } => StatusCode::CONFLICT,
                 Error::Unknown { .. } | Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::Stale { .. } => StatusCode::PRECONDITION_FAILED,
                 Error::Expired => StatusCode::GONE,
@@ -100,6 +102,8 @@ impl Fault {
                 Error::NoToken => "There is no such access token.".into(),
                 Error::NoContact => "There is no such contact.".into(),
                 Error::NoEntry => "There is no such entry.".into(),
+                Error::NoWebhook => "There is no such webhook.".into(),
+                Error::Enough { most } => format!("There are {most} already, which is as many as there may be."),
                 Error::Unknown { field } => format!("{field} refers to something that does not exist."),
                 Error::InUse { by } => format!("It is still in use by {by} contacts."),
                 Error::KeyReused => "This idempotency key was used for another request.".into(),

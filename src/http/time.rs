@@ -6,13 +6,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 pub(crate) use crate::gateway::now;
+pub use crate::sync::rfc3339;
 
 use crate::domain::{Invalid, Moment};
-
-pub fn rfc3339(at: Moment) -> String {
-    let at = Timestamp::from_millisecond(at.millis()).unwrap_or(Timestamp::MAX);
-    format!("{at:.3}")
-}
 
 /// To the second, with an offset instead of the `Z`, as PHP's ATOM has it.
 pub fn rfc3339_seconds(at: Moment) -> String {

@@ -21,7 +21,7 @@ use super::{
     readers::Readers,
 };
 use crate::{
-    book::Reader,
+    book::{HookWork, Reader},
     domain::{Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, RegisterEdit, Result, Revision, Who},
 };
 
@@ -32,6 +32,7 @@ pub(super) enum Letter {
     One(Edit, Answer<Outcome>),
     Many(Bundle, Answer<Settled>),
     Register(RegisterEdit, Answer<Entry>),
+    Hook(HookWork, Answer<bool>),
     Prune { before: Moment, at_most: u32, answer: Answer<u64> },
 }
 
@@ -98,6 +99,7 @@ impl Actor {
         let mut desk = self.desk();
         while let Some(letters) = self.edits.take() {
             let mut batch = Batch::default();
+            let (mut works, mut workers) = (Vec::new(), Vec::new());
             for letter in letters {
                 match letter {
                     Letter::One(edit, answer) => {
@@ -113,9 +115,25 @@ impl Actor {
                         self.carry_out(&mut desk, std::mem::take(&mut batch));
                         let _ = answer.send(self.at_desk(&mut desk, |desk| desk.prune(before, at_most)));
                     }
+                    // Who is told of changes waits for the changes: a hundred webhooks share one commit after them.
+                    Letter::Hook(work, answer) => {
+                        works.push(work);
+                        workers.push(answer);
+                    }
                 }
             }
             self.carry_out(&mut desk, batch);
+            self.work_on_hooks(&mut desk, &works, workers);
+        }
+    }
+
+    fn work_on_hooks(&self, desk: &mut Option<Desk>, works: &[HookWork], workers: Vec<Answer<bool>>) {
+        if works.is_empty() {
+            return;
+        }
+        let done = self.at_desk(desk, |desk| desk.work_on_hooks(works));
+        for (place, answer) in workers.into_iter().enumerate() {
+            let _ = answer.send(done.as_ref().map(|done| done[place]).map_err(Clone::clone));
         }
     }
 

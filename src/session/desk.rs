@@ -16,7 +16,7 @@ use std::path::Path;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
-    book::Book,
+    book::{Book, HookWork},
     domain::{Act, Edit, Entry, Field, Moment, Outcome, RegisterEdit, Result, Who},
 };
 use batch::Batch;
@@ -69,6 +69,10 @@ impl Desk {
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
         self.book.edit_register(edit)
+    }
+
+    pub(super) fn work_on_hooks(&mut self, works: &[HookWork]) -> Result<Vec<bool>> {
+        self.book.work_on_hooks(works)
     }
 
     pub(super) fn prune(&mut self, before: Moment, at_most: u32) -> Result<u64> {

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, Head, Page, PageQuery, Reader},
+    book::{Changes, DeadLetter, Head, HookWork, Page, PageQuery, Progress, Reader},
     domain::{
         ChatId, Contact, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register, RegisterEdit, Result,
         Revision, Who,
@@ -123,6 +123,22 @@ impl Session {
     /// Told the book's revision after every commit, and woken, without a new one, when the session takes no more letters. What it says at first may be older than the book.
     pub fn watch(&self) -> watch::Receiver<Revision> {
         self.actor.watch()
+    }
+
+    /// Notes how far a webhook has come, or sets it back. False when it was set back in the meantime.
+    pub async fn work_on_hook(&self, work: HookWork) -> Result<bool> {
+        self.answer(|answer| self.actor.post(Letter::Hook(work, answer))).await
+    }
+
+    pub async fn hook_progress(&self, id: &str) -> Result<Option<Progress>> {
+        let id = id.to_owned();
+        self.read(move |reader| reader.hook_progress(&id)).await
+    }
+
+    /// A webhook's dead letters, the oldest first; all, or those that are to be tried again.
+    pub async fn dead_letters(&self, id: &str, only_again: bool, limit: u32) -> Result<Vec<DeadLetter>> {
+        let id = id.to_owned();
+        self.read(move |reader| reader.dead_letters(&id, only_again, limit)).await
     }
 
     pub async fn mappings(&self, limit: u32, offset: u64) -> Result<Vec<Mapping>> {

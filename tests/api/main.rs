@@ -1,6 +1,7 @@
 //! The whole gateway over HTTP, filed by URL. Most stories run it in this process (`support`), those of the command
 //! line, the log and the end of a run as a child process (`../support`).
 
+mod ear;
 #[path = "../support/mod.rs"]
 mod shared;
 mod support;
@@ -26,6 +27,8 @@ mod v1_contacts;
 mod v1_events;
 mod v1_instances;
 mod v1_tokens;
+mod v1_webhook_deliveries;
+mod v1_webhooks;
 mod wacr_access;
 mod wacr_bad_input;
 mod wacr_batch;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::{TestApp, told};
 
 /// Every route, where it is mounted first, with its verbs.
-const ROUTES: [(&str, &str); 61] = [
+const ROUTES: [(&str, &str); 66] = [
     ("/healthz", "GET"),
     ("/readyz", "GET"),
     ("/metrics", "GET"),
@@ -28,6 +28,11 @@ const ROUTES: [(&str, &str); 61] = [
     ("/v1/instances/{i}/tokens", "GET POST"),
     ("/v1/instances/{i}/tokens/{t}", "DELETE GET"),
     ("/v1/instances/{i}/tokens/{t}/rotate", "POST"),
+    ("/v1/instances/{i}/webhooks", "GET POST"),
+    ("/v1/instances/{i}/webhooks/{w}", "DELETE GET PATCH"),
+    ("/v1/instances/{i}/webhooks/{w}/deliveries", "GET"),
+    ("/v1/instances/{i}/webhooks/{w}/replay", "POST"),
+    ("/v1/instances/{i}/webhooks/{w}/secret", "POST"),
     ("/v2/contacts", "GET"),
     ("/v2/contacts/about", "GET"),
     ("/v2/contacts/all", "GET"),

@@ -49,6 +49,11 @@ impl TestApp {
         Self::start_with(folder, |config| config.limits.requests_per_minute = requests_per_minute).await
     }
 
+    /// Whose webhooks may lead to this machine.
+    pub async fn start_near(folder: TempDir) -> Self {
+        Self::start_with(folder, |config| config.outside.allow = vec!["127.0.0.1".into()]).await
+    }
+
     /// With some settings changed.
     pub async fn start_with(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::load(&Flags { file: None, listen: None, sessions: None }).unwrap();
@@ -64,7 +69,7 @@ impl TestApp {
         let running = tokio::spawn(app.run(async {
             let _ = stopped.await;
         }));
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let client = Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build().unwrap();
         Self { client, admin_token: admin_token.trim().to_owned(), folder, address, gateway, stop, running }
     }
 

@@ -32,6 +32,9 @@ token=$(read_key announcement.json access_token)
 # Whose tokens may be revoked, and who may be deleted, without the others losing theirs.
 "$binary" instance create spare --json >spare.json
 "$binary" instance create doomed --json >doomed.json
+# A webhook that is there; its receiver is not.
+curl -sS "$base/v1/instances/demo/webhooks" -H "Authorization: Bearer $token" --json '{"url": "https://receiver.example/"}' >webhook.json
+webhook=$(read_key webhook.json webhook_id)
 
 {
     # Where each kind of operation looks for who asks.
@@ -55,6 +58,16 @@ parameters = { "path.instance" = "demo" }
 [[operations]]
 include-path-regex = '^/v1/instances/\{i\}/(contacts|changes)'
 parameters = { "path.i" = "demo" }
+
+[[operations]]
+include-operation-id = ["v1_list_webhooks", "v1_register_webhook", "v1_remove_webhook"]
+parameters = { "path.i" = "demo" }
+
+[[operations]]
+include-operation-id = [
+    "v1_show_webhook", "v1_change_webhook", "v1_replace_webhook_secret", "v1_webhook_deliveries", "v1_replay_webhook",
+]
+parameters = { "path.i" = "demo", "path.w" = "$webhook" }
 
 [[operations]]
 include-path-regex = '^/v1/(backup|instances)(/\{i\}/(check|tokens.*))?$'

@@ -273,9 +273,9 @@ fn queries(search: &str, way: Index) -> PageQuery {
     let way = way.index(SORTS.len() * 2 * 2 * 3);
     let lead = Filter { field: FilterField::Kind, test: Test::Equals(Value::Text("lead".into())) };
     PageQuery {
-        sort: vec![(SORTS[way % 6], if way / 6 % 2 == 0 { Ascending } else { Descending })],
+        sort: vec![(SORTS[way % 6], if (way / 6).is_multiple_of(2) { Ascending } else { Descending })],
         search: Some(search.to_owned()),
-        filters: if way / 12 % 2 == 0 { vec![] } else { vec![lead] },
+        filters: if (way / 12).is_multiple_of(2) { vec![] } else { vec![lead] },
         limit: [1, 3, 50][way / 24],
         ..PageQuery::default()
     }

@@ -5,6 +5,7 @@ mod changes;
 mod contacts;
 mod instances;
 mod instances_wire;
+mod webhooks;
 
 use actix_web::{HttpResponse, web};
 use utoipa::{OpenApi, openapi::OpenApi as Document};
@@ -20,12 +21,12 @@ const TAG: &str = "wabook";
 type Answer = Result<HttpResponse, Problem<Details>>;
 
 pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
-    let routes = changes::add(contacts::add(instances::add(web::scope("/v1"))));
+    let routes = webhooks::add(changes::add(contacts::add(instances::add(web::scope("/v1")))));
     config.service(routes.default_service(web::to(no_route::<Details>)));
 }
 
 /// For the API description.
 pub fn describe() -> Document {
-    let rooms = [contacts::Description::openapi(), changes::Description::openapi()];
+    let rooms = [contacts::Description::openapi(), changes::Description::openapi(), webhooks::Description::openapi()];
     rooms.into_iter().fold(instances::Description::openapi(), Document::merge_from)
 }

@@ -238,14 +238,18 @@ fn code_and_message<S: Subject>(fault: &Fault) -> (&'static str, String) {
             "INSUFFICIENT_SCOPE",
             format!("Your API token does not have the required permissions for this action. Required scope: {scope}"),
         ),
-        Error::NoContact | Error::NoInstance | Error::NoToken => ("NOT_FOUND", "Contact not found".into()),
+        Error::NoContact | Error::NoInstance | Error::NoToken | Error::NoWebhook => {
+            ("NOT_FOUND", "Contact not found".into())
+        }
         Error::NoEntry => ("NOT_FOUND", format!("{} not found", S::MANNER.noun_in_capitals())),
         Error::InUse { by } => {
             ("RESOURCE_CONFLICT", format!("Cannot delete {}. It is being used by {by} contact(s)", S::MANNER.noun()))
         }
-        Error::Stale { .. } | Error::KeyReused | Error::Duplicate { .. } | Error::Unknown { .. } => {
-            ("RESOURCE_CONFLICT", fault.sentence())
-        }
+        Error::Stale { .. }
+        | Error::KeyReused
+        | Error::Duplicate { .. }
+        | Error::Unknown { .. }
+        | Error::Enough { .. } => ("RESOURCE_CONFLICT", fault.sentence()),
         // Only the native feed has sync tokens.
         Error::Expired => ("INVALID_REQUEST", fault.sentence()),
         Error::TooLarge { .. } => ("PAYLOAD_TOO_LARGE", fault.sentence()),
