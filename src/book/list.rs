@@ -2,6 +2,9 @@
 //! in one total order: the sort, then the contact id. First it is found out which contacts stand on the page, from what is
 //! narrow (an index, the packs of the search); only those are read whole. Leaves out how a search finds (search).
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -102,7 +105,7 @@ impl Sort {
 
     /// Whether the file holds it in this order, so that it can be walked.
     fn is_kept(self) -> bool {
-        matches!(self, Self::ChatId | Self::Name | Self::Created | Self::Updated)
+        !matches!(self, Self::FirstName | Self::LastName)
     }
 }
 
@@ -206,7 +209,7 @@ impl Matching {
         window: &Window<'_>,
         total: u64,
     ) -> Result<Vec<Place>> {
-        let gathers = !sorts[0].0.is_kept() || self.gathers(window, total);
+        let gathers = self.gathers(sorts[0].0, window, total);
         let (sql, params) = self.select(sorts, window, gathers);
         self.while_held(reader, || {
             let mut statement = connection.prepare_cached(&sql)?;
@@ -218,10 +221,10 @@ impl Matching {
 
     /// Whether it is less work to gather all that match and sort them than to walk in order until the page is full. A
     /// row that is sought costs some twenty steps.
-    fn gathers(&self, window: &Window<'_>, total: u64) -> bool {
+    fn gathers(&self, sort: Sort, window: &Window<'_>, total: u64) -> bool {
         let is_everything = self.found.is_none() && self.conditions.is_empty();
         let steps = window.offset.saturating_add(window.limit).saturating_mul(self.head.contacts) / total.max(1);
-        !is_everything && total.saturating_mul(20) <= steps.min(self.head.contacts)
+        !sort.is_kept() || !is_everything && total.saturating_mul(20) <= steps.min(self.head.contacts)
     }
 
     /// Few enough to be sought one by one rather than by going through all contacts.
@@ -262,8 +265,9 @@ impl Matching {
         }
         if let Some(cursor) = window.after {
             let beyond = if direction == Direction::Ascending { ">" } else { "<" };
-            conditions.push(format!("({key}, {id}) {beyond} (?, ?)"));
-            params.extend([cursor.key.clone(), Value::Integer(cursor.id)]);
+            // What the second says of the key is said alone too: an index of an expression is only sought for that.
+            conditions.push(format!("{key} {beyond}= ? AND ({key}, {id}) {beyond} (?, ?)"));
+            params.extend([cursor.key.clone(), cursor.key.clone(), Value::Integer(cursor.id)]);
         }
         let condition = if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
         // The plus keeps the database from walking where gathering is less work.

@@ -108,6 +108,8 @@ pub struct Book {
     head: Head,
     /// What the book has any of, so that others need not be asked for in vain.
     has: Has,
+    /// How many changes wait for the packs of the search.
+    late: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +139,8 @@ impl Book {
         search::catch_up(&mut connection)?;
         let head = query::head(&connection)?;
         let has = identity::has(&connection)?;
-        Ok(Self { connection, path, head, has })
+        let late = search::noted(&connection)?;
+        Ok(Self { connection, path, head, has, late })
     }
 
     pub fn head(&self) -> Head {
@@ -221,7 +224,7 @@ impl Book {
             match write {
                 Write::Insert { contact, source } => {
                     rows.insert(contact)?;
-                    filing.file(contact);
+                    filing.add(contact);
                     identity::learn(&mut learner, contact, source)?;
                     identity::note_lid(&transaction, contact, &mut has)?;
                     register::enrol(&transaction, contact)?;
@@ -229,7 +232,7 @@ impl Book {
                 }
                 Write::Update { contact, source, touched } => {
                     rows.update(contact)?;
-                    filing.file(contact);
+                    filing.change(contact);
                     if touched.chat_ids {
                         identity::learn(&mut learner, contact, source)?;
                         identity::note_lid(&transaction, contact, &mut has)?;
@@ -272,11 +275,11 @@ impl Book {
             }
         }
         drop((rows, learner));
-        filing.write(&transaction)?;
+        let late = filing.write(&transaction, self.late)?;
         let head = Head { contacts, ..head };
         rows::move_head(&transaction, &head)?;
         transaction.commit().map_err(fault::at_commit)?;
-        (self.head, self.has) = (head, has);
+        (self.head, self.has, self.late) = (head, has, late);
         Ok(())
     }
 

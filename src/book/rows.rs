@@ -36,10 +36,13 @@ const UPDATE: &str = "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last 
     saved_source = ?8, push = ?9, push_at = ?10, push_source = ?11, business = ?12, business_at = ?13, \
     business_source = ?14, email = ?15, company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, \
     address = ?21, country_code = ?22, country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, \
-    params = ?28, opted_in = ?29, blocked = ?30, last_message_at = ?31, conversation_count = ?32, \
+    params = ?28, opted_in = ?29, blocked = ?30, conversation_count = ?32, \
     created_at = ?33, updated_at = ?34, revision = ?35, source_id = ?36, status_id = ?37, groups = ?38, first_revision = ?39, times = ?40, \
     sort_key = ?41, email_key = ?42 \
     WHERE id = ?1 AND uuid = ?2";
+
+// Apart from the others, and only when it moves: an update that names a column writes its index anew, whatever the value.
+const HEARD: &str = "UPDATE contact SET last_message_at = ?2 WHERE id = ?1 AND last_message_at IS NOT ?2";
 
 const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at, merged_into) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -51,33 +54,36 @@ pub(super) struct Writer<'c> {
     connection: &'c Connection,
     insert: Option<CachedStatement<'c>>,
     update: Option<CachedStatement<'c>>,
+    heard: Option<CachedStatement<'c>>,
 }
 
 impl<'c> Writer<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, insert: None, update: None }
+        Self { connection, insert: None, update: None, heard: None }
     }
 
     pub(super) fn insert(&mut self, contact: &Contact) -> Result<()> {
-        write(self.connection, &mut self.insert, INSERT, contact)
+        bind(kept(self.connection, &mut self.insert, INSERT)?, contact).map_err(fault::meaning)
     }
 
     pub(super) fn update(&mut self, contact: &Contact) -> Result<()> {
-        write(self.connection, &mut self.update, UPDATE, contact)
+        bind(kept(self.connection, &mut self.update, UPDATE)?, contact).map_err(fault::meaning)?;
+        kept(self.connection, &mut self.heard, HEARD)?
+            .execute(params![contact.id.0, contact.last_message_at.map(Moment::millis)])
+            .map_err(fault::meaning)?;
+        Ok(())
     }
 }
 
-fn write<'c>(
+fn kept<'c, 's>(
     connection: &'c Connection,
-    kept: &mut Option<CachedStatement<'c>>,
+    kept: &'s mut Option<CachedStatement<'c>>,
     sql: &str,
-    contact: &Contact,
-) -> Result<()> {
-    let statement = match kept {
-        Some(statement) => statement,
-        None => kept.insert(connection.prepare_cached(sql).map_err(fault::meaning)?),
-    };
-    bind(statement, contact).map_err(fault::meaning)
+) -> Result<&'s mut CachedStatement<'c>> {
+    match kept {
+        Some(statement) => Ok(statement),
+        None => Ok(kept.insert(connection.prepare_cached(sql).map_err(fault::meaning)?)),
+    }
 }
 
 /// The row goes with all that is private; the tombstone keeps the ids, so that a feed can tell of it.

@@ -1,7 +1,9 @@
-//! The text that search looks into, once for each contact, packed sixteen to a row in the order of contact ids: narrow
+//! The text that search looks into, once for each contact, packed sixty-four to a row in the order of contact ids: narrow
 //! enough to be gone through whole at the speed of memory, so that any needle is found, in any script, from one letter
-//! on, and counted exactly. Written in the transaction that writes the contact, so it never lags behind. Leaves out how
-//! a page is cut from what was found (list). What this costs, and what was weighed against it: docs/search.md.
+//! on, and counted exactly. What changes of contacts that are there is first noted beside the packs, one row for each
+//! transaction, and goes into them later, many at once: a rename must not cost a page of the file. Both are written in the
+//! transaction that writes the contact, so a search never lags behind. Leaves out how a page is cut from what was found
+//! (list). What this costs, and what was weighed against it: docs/search.md.
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,9 @@ use crate::{
     domain::{Contact, ContactId, Digits, Result, fold},
 };
 
-/// Contact ids to a pack. A pack is read and written whole, and a few should fit into a page of the file.
-const ROOM: i64 = 16;
+/// Contact ids to a pack. It is read and written whole: more would be gone through a little faster, and written at a
+/// higher price.
+const ROOM: i64 = 64;
 
 /// Everything that search looks into, folded, a line each.
 fn key(contact: &Contact) -> String {
@@ -54,59 +57,137 @@ pub(super) fn needle(search: &str) -> Option<String> {
 const PACK: &str = "SELECT keys FROM search_pack WHERE place = ?1";
 const PUT: &str = "INSERT OR REPLACE INTO search_pack (place, contacts, keys) VALUES (?1, ?2, ?3)";
 const DROP: &str = "DELETE FROM search_pack WHERE place = ?1";
+const NOTE: &str = "INSERT INTO search_late (changes, keys) VALUES (?1, ?2)";
+const NOTED: &str = "SELECT coalesce(sum(changes), 0) FROM search_late";
+const NOTES: &str = "SELECT keys FROM search_late ORDER BY number";
+const FORGET: &str = "DELETE FROM search_late";
 
-/// What a transaction changes of the packs. Each is written once, at the end, however many of its contacts changed.
+/// So many changes may wait beside the packs: a search looks at each, and some write takes in all of them.
+const MOST_LATE: u64 = if cfg!(test) { 8 } else { 4096 };
+
+/// The newest text of contacts, none of those that are gone.
+type Keys = BTreeMap<i64, Option<String>>;
+
+/// What one transaction changes of all this.
 #[derive(Default)]
 pub(super) struct Filing {
-    keys: BTreeMap<i64, Option<String>>,
+    /// Who came or went: in the packs at once, so that they always tell who is in the book.
+    packed: Keys,
+    /// Who changed, or may have and is gone.
+    late: Keys,
 }
 
 impl Filing {
-    pub(super) fn file(&mut self, contact: &Contact) {
-        self.keys.insert(contact.id.0, Some(key(contact)));
+    pub(super) fn add(&mut self, contact: &Contact) {
+        self.packed.insert(contact.id.0, Some(key(contact)));
+    }
+
+    pub(super) fn change(&mut self, contact: &Contact) {
+        let keys = if self.packed.contains_key(&contact.id.0) { &mut self.packed } else { &mut self.late };
+        keys.insert(contact.id.0, Some(key(contact)));
     }
 
     pub(super) fn take_out(&mut self, contact: ContactId) {
-        self.keys.insert(contact.0, None);
+        self.packed.insert(contact.0, None);
+        self.late.insert(contact.0, None);
     }
 
-    pub(super) fn write(self, connection: &Connection) -> Result<()> {
-        if self.keys.is_empty() {
-            return Ok(());
-        }
-        let mut get = connection.prepare_cached(PACK).map_err(meaning)?;
-        let mut put = connection.prepare_cached(PUT).map_err(meaning)?;
-        let mut keys = self.keys.iter().peekable();
-        while let Some((id, _)) = keys.peek() {
-            let place = id.div_euclid(ROOM);
-            let old: Option<Vec<u8>> = get.query_row([place], |row| row.get(0)).optional().map_err(meaning)?;
-            let mut pack = old.as_deref().map_or(Ok(Pack::default()), Pack::read).map_err(meaning)?;
-            while let Some((id, key)) = keys.next_if(|(id, _)| id.div_euclid(ROOM) == place) {
-                pack.0[slot(*id)] = key.as_deref().map(str::as_bytes);
+    /// `noted` is how many changes wait beside the packs; answers how many do then.
+    pub(super) fn write(mut self, connection: &Connection, noted: u64) -> Result<u64> {
+        let now = noted + self.late.len() as u64;
+        let mut write = || {
+            if now >= MOST_LATE {
+                let mut keys = late(connection)?;
+                connection.execute(FORGET, [])?;
+                keys.append(&mut self.late);
+                keys.append(&mut self.packed);
+                pack(connection, &keys)?;
+                return Ok(0);
             }
-            let bytes = pack.to_bytes();
-            match pack.contacts() {
-                0 => connection.prepare_cached(DROP).and_then(|mut drop| drop.execute([place])).map(|_| ()),
-                _ if old.as_ref() == Some(&bytes) => Ok(()),
-                contacts => put.execute(params![place, contacts, bytes]).map(|_| ()),
+            if !self.late.is_empty() {
+                let changes = self.late.len();
+                connection.prepare_cached(NOTE)?.execute(params![changes, note(&self.late)])?;
             }
-            .map_err(meaning)?;
-        }
-        Ok(())
+            pack(connection, &self.packed)?;
+            Ok(now)
+        };
+        write().map_err(meaning)
     }
 }
 
-/// The keys of up to sixteen contacts. As bytes: how many; for each, four bytes of its slot and its key's length; the
+/// How many changes wait beside the packs.
+pub(super) fn noted(connection: &Connection) -> Result<u64> {
+    connection.query_row(NOTED, [], |row| row.get(0)).map_err(meaning)
+}
+
+/// As bytes, for each: eight of the contact id, four of the key's length and one, or zero for none; the key.
+fn note(keys: &Keys) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(keys.len() * 96);
+    for (id, key) in keys {
+        bytes.extend(id.to_le_bytes());
+        bytes.extend(key.as_ref().map_or(0, |key| key.len() as u32 + 1).to_le_bytes());
+        bytes.extend(key.as_deref().unwrap_or_default().as_bytes());
+    }
+    bytes
+}
+
+fn read_note(mut bytes: &[u8], keys: &mut Keys) -> Option<()> {
+    while let Some((id, rest)) = bytes.split_first_chunk() {
+        let (length, rest) = rest.split_first_chunk()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (key, rest) = rest.split_at_checked(length.saturating_sub(1))?;
+        let key = (length > 0).then(|| String::from_utf8(key.to_vec())).transpose().ok()?;
+        keys.insert(i64::from_le_bytes(*id), key);
+        bytes = rest;
+    }
+    bytes.is_empty().then_some(())
+}
+
+/// Everything that waits beside the packs, the newest of each.
+fn late(connection: &Connection) -> rusqlite::Result<Keys> {
+    let mut keys = Keys::new();
+    let mut statement = connection.prepare_cached(NOTES)?;
+    let mut notes = statement.query([])?;
+    while let Some(row) = notes.next()? {
+        read_note(row.get_ref(0)?.as_blob()?, &mut keys).ok_or_else(damaged)?;
+    }
+    Ok(keys)
+}
+
+/// Takes these into the packs, each of which is written once.
+fn pack(connection: &Connection, keys: &Keys) -> rusqlite::Result<()> {
+    let mut get = connection.prepare_cached(PACK)?;
+    let mut put = connection.prepare_cached(PUT)?;
+    let mut keys = keys.iter().peekable();
+    while let Some((id, _)) = keys.peek() {
+        let place = id.div_euclid(ROOM);
+        let old: Option<Vec<u8>> = get.query_row([place], |row| row.get(0)).optional()?;
+        let mut pack = old.as_deref().map_or(Ok(Pack::EMPTY), Pack::read)?;
+        while let Some((id, key)) = keys.next_if(|(id, _)| id.div_euclid(ROOM) == place) {
+            pack.0[slot(*id)] = key.as_deref().map(str::as_bytes);
+        }
+        match pack.contacts() {
+            0 => connection.prepare_cached(DROP)?.execute([place])?,
+            contacts => put.execute(params![place, contacts, pack.to_bytes()])?,
+        };
+    }
+    Ok(())
+}
+
+/// The keys of up to sixty-four contacts. As bytes: how many; for each, four bytes of its slot and its key's length; the
 /// keys without anything between them.
-#[derive(Default)]
 struct Pack<'p>([Option<&'p [u8]>; ROOM as usize]);
 
-const LENGTH: u32 = (1 << 28) - 1;
+/// Of those four bytes, the bits of the length; those above them are the slot's.
+const LENGTH_BITS: u32 = 26;
+const LENGTH: u32 = (1 << LENGTH_BITS) - 1;
 
 impl<'p> Pack<'p> {
+    const EMPTY: Self = Self([None; ROOM as usize]);
+
     fn read(bytes: &'p [u8]) -> rusqlite::Result<Self> {
         let (directory, mut keys) = split(bytes).ok_or_else(damaged)?;
-        let mut pack = Self::default();
+        let mut pack = Self::EMPTY;
         for (slot, length) in directory {
             let (key, rest) = keys.split_at_checked(length).ok_or_else(damaged)?;
             pack.0[slot] = Some(key);
@@ -124,7 +205,7 @@ impl<'p> Pack<'p> {
         let mut bytes = vec![self.contacts() as u8];
         for (slot, key) in present() {
             // A key is a few short lines, far below the limit of the body it came in.
-            bytes.extend(((slot as u32) << 28 | key.len() as u32 & LENGTH).to_le_bytes());
+            bytes.extend(((slot as u32) << LENGTH_BITS | key.len() as u32 & LENGTH).to_le_bytes());
         }
         present().for_each(|(_, key)| bytes.extend(key));
         bytes
@@ -137,7 +218,7 @@ fn split(bytes: &[u8]) -> Option<(impl Iterator<Item = (usize, usize)>, &[u8])> 
     let (directory, keys) = rest.split_at_checked(usize::from(*contacts) * 4)?;
     let (entries, _) = directory.as_chunks::<4>();
     let entries = entries.iter().map(|entry| u32::from_le_bytes(*entry));
-    Some((entries.map(|entry| ((entry >> 28) as usize, (entry & LENGTH) as usize)), keys))
+    Some((entries.map(|entry| ((entry >> LENGTH_BITS) as usize, (entry & LENGTH) as usize)), keys))
 }
 
 fn slot(id: i64) -> usize {
@@ -155,11 +236,19 @@ pub(super) fn find(connection: &Connection, needle: &str) -> Result<Arc<[i64]>> 
     let finder = Finder::new(needle);
     let mut found = Vec::new();
     let mut go_through = || {
+        let late = late(connection)?;
         let mut statement = connection.prepare_cached(PACKS)?;
         let mut packs = statement.query([])?;
         while let Some(row) = packs.next()? {
             let first = row.get::<_, i64>(0)? * ROOM;
             find_in(row.get_ref(1)?.as_blob()?, &finder, |slot| found.push(first + slot as i64)).ok_or_else(damaged)?;
+        }
+        if !late.is_empty() {
+            found.retain(|id| !late.contains_key(id));
+            let holds = |key: &Option<String>| key.as_ref().is_some_and(|key| finder.find(key.as_bytes()).is_some());
+            found.extend(late.iter().filter(|(_, key)| holds(key)).map(|(id, _)| *id));
+            // Two ascending runs: that is quickly done.
+            found.sort();
         }
         Ok(())
     };
@@ -256,15 +345,12 @@ pub(super) fn catch_up(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(meaning)?;
     {
         let mut statement = transaction.prepare(CONTACTS).map_err(meaning)?;
-        let contacts = statement.query_map([], rows::contact).map_err(meaning)?;
-        let mut filing = Filing::default();
-        for contact in contacts {
-            filing.file(&contact.map_err(meaning)?);
-            if filing.keys.len() >= 4096 {
-                std::mem::take(&mut filing).write(&transaction)?;
-            }
+        let mut contacts = statement.query_map([], rows::contact).map_err(meaning)?.peekable();
+        while contacts.peek().is_some() {
+            let keys = contacts.by_ref().take(4096).map(|contact| contact.map(|one| (one.id.0, Some(key(&one)))));
+            let keys = keys.collect::<rusqlite::Result<_>>().map_err(meaning)?;
+            pack(&transaction, &keys).map_err(meaning)?;
         }
-        filing.write(&transaction)?;
     }
     transaction.commit().map_err(meaning)
 }
@@ -277,6 +363,7 @@ pub(super) fn disagreements(connection: &Connection) -> Result<u64> {
         let mut statement = connection.prepare("SELECT place, keys, contacts FROM search_pack ORDER BY place")?;
         let mut packs = statement.query([])?;
         let mut wrong = 0;
+        let late = late(connection)?;
         let mut contact = contacts.next().transpose()?;
         while let Some(row) = packs.next()? {
             let first = row.get::<_, i64>(0)? * ROOM;
@@ -292,6 +379,9 @@ pub(super) fn disagreements(connection: &Connection) -> Result<u64> {
                     contact = contacts.next().transpose()?;
                 }
                 let own = contact.take_if(|contact| contact.id.0 == id);
+                // Packed it must be, and if it has changed since, so it must stand beside.
+                wrong += u64::from(packed.is_some() != own.is_some());
+                let packed = late.get(&id).map_or(packed, |key| key.as_deref().map(str::as_bytes));
                 let is_right = packed == own.as_ref().map(key).as_deref().map(str::as_bytes);
                 wrong += u64::from(!is_right);
                 if own.is_some() {

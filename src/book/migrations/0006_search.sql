@@ -4,7 +4,17 @@
 ALTER TABLE contact DROP COLUMN search_key;
 
 CREATE TABLE search_pack (
-    place    INTEGER PRIMARY KEY,        -- contact id / 16
-    contacts INTEGER NOT NULL,           -- how many of the sixteen there are
+    place    INTEGER PRIMARY KEY,        -- contact id / 64
+    contacts INTEGER NOT NULL,           -- how many of the sixty-four there are
     keys     BLOB    NOT NULL            -- `book::search` tells its shape
 ) STRICT;
+
+-- What changed since and is not in the packs yet, a row for each transaction.
+CREATE TABLE search_late (
+    number   INTEGER PRIMARY KEY,
+    changes  INTEGER NOT NULL,
+    keys     BLOB    NOT NULL
+) STRICT;
+
+-- Who was silent stands before all others. `book::list` sorts by the same words.
+CREATE INDEX contact_by_last_message ON contact (coalesce(last_message_at, -9223372036854775808));
