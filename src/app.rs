@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
     http::{self, Door, Limits, Mounts, RequestSpan},
-    sync::{AllowList, Couriers, Outside, SystemResolver, install_tls},
+    sync::{AllowList, Companions, Couriers, Outside, SystemResolver, install_tls},
 };
 
 /// Connections that wait to be taken; the system may allow fewer.
@@ -32,7 +32,9 @@ pub struct App {
     server: Server,
     address: SocketAddr,
     gateway: Arc<Gateway>,
-    couriers: Couriers,
+    outside: Arc<Outside>,
+    companions: Arc<Companions>,
+    reaches_out: bool,
     metrics: PrometheusHandle,
     /// Told when no request should wait any longer for what may come.
     stopping: watch::Sender<bool>,
@@ -60,19 +62,20 @@ impl App {
             Arc::new(SystemResolver::default()),
             config.outside.timeout,
         ));
-        let gateway = Gateway::open(settings(config), runtime)?;
+        let gateway = Gateway::open(settings(config), runtime.clone())?;
+        let companions = Companions::new(Arc::clone(&gateway), Arc::clone(&outside), runtime);
         gateway.folder().leave_note(&RunNote {
             address: address.to_string(),
             key: gateway.run_key().reveal().to_owned(),
             process: std::process::id(),
         })?;
-        let office = gateway.administer(Some(gateway.run_key().reveal()))?;
         let metrics = recorder()?;
         let rendering = metrics.clone();
         let (stopping, is_stopping) = watch::channel(false);
         let door = web::Data::new(Door {
             gateway: Arc::clone(&gateway),
             outside: Arc::clone(&outside),
+            companions: Arc::clone(&companions),
             limits: Limits {
                 body: config.http.body_limit,
                 body_timeout: config.http.body_timeout,
@@ -102,8 +105,13 @@ impl App {
         .disable_signals()
         .listen(listener)?
         .run();
-        let couriers = Couriers::start(office, outside);
-        Ok(Self { server, address, gateway, couriers, metrics, stopping })
+        Ok(Self { server, address, gateway, outside, companions, reaches_out: true, metrics, stopping })
+    }
+
+    /// For an errand on this machine: nobody outside is told anything meanwhile.
+    #[must_use]
+    pub fn staying_in(self) -> Self {
+        Self { reaches_out: false, ..self }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -121,7 +129,8 @@ impl App {
     /// Serves until `shutdown` is there. Then no connection is taken any more, requests under way are answered, every
     /// accepted edit is on disk, and all books are closed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, address, gateway, couriers, metrics, stopping } = self;
+        let Self { server, address, gateway, outside, companions, reaches_out, metrics, stopping } = self;
+        let office = gateway.administer(Some(gateway.run_key().reveal()))?;
         let (handle, mut serving) = (server.handle(), tokio::spawn(server));
         let upkeep = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(5));
@@ -131,6 +140,10 @@ impl App {
             }
         });
         tracing::info!(%address, "listening");
+        let couriers = reaches_out.then(|| Couriers::start(office, outside));
+        if reaches_out && let Err(error) = companions.start().await {
+            tracing::error!(cause = %error.chain(), "no companion was set to work");
+        }
         let served = tokio::select! {
             served = &mut serving => served,
             () = shutdown => {
@@ -142,7 +155,10 @@ impl App {
             }
         };
         upkeep.abort();
-        couriers.stop().await;
+        if let Some(couriers) = couriers {
+            couriers.stop().await;
+        }
+        companions.stop().await;
         gateway.close().await;
         Ok(served??)
     }

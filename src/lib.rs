@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | 6 | [`cli`], [`app`], [`config`] | choose, wire, run |
 //! | 5 | [`http`] | the faces: a room for each dialect, which translates and does nothing else |
-//! | 4 | [`sync`] | how other programs keep up with a book: the feed, webhooks, and the one guarded way out over HTTP |
+//! | 4 | [`sync`] | how other programs keep up with a book: the feed, webhooks, companions, and the one guarded way out over HTTP |
 //! | 3 | [`gateway`] | instances, access tokens, the sessions: who may enter which book |
 //! | 2 | [`session`] | one actor for each instance: the only writer of its book |
 //! | 1 | [`book`] | the address book: all SQL of contacts lives here |
@@ -39,7 +39,10 @@
 //! - *An outsider cannot tell which instances exist.* `gateway::enter`: one refusal for everything.
 //! - *A change is told at least once, in order, and nothing is queued.* `sync::courier` reads the book as its own outbox.
 //! - *A URL that somebody gave leads only to the public internet.* `sync::outside` checks every address it connects to.
+//! - *What is saved here reaches the companion, and what is changed there never overwrites what still waits to be told.*
+//!   `book::companion` writes the outbox with the edit, `sync::companion::reconcile` compares three ways.
 //! - *A sync job misses nothing.* `sync::feed` says which token is good; `tests/convergence.rs` holds clients to it.
+//! - *Time decides what a phone saw, and number variants are only suggested.* `domain::{observed, unite, variants}`.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!

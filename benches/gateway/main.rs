@@ -7,6 +7,7 @@ mod feed;
 mod hooks;
 mod list;
 mod load;
+mod observe;
 mod report;
 mod stage;
 
@@ -277,6 +278,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if lists {
         list::measure(&stage, window)?;
+    }
+    if "observe".contains(&options.only) || options.only.is_empty() {
+        observe::compare(&stage)?;
     }
     report::legend();
     stage.tear_down()?;

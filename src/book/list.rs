@@ -103,6 +103,11 @@ impl Sort {
         }
     }
 
+    /// Whether no two contacts have the same value.
+    fn is_unique(self) -> bool {
+        matches!(self, Self::ChatId | Self::Created | Self::Updated)
+    }
+
     /// Whether the file holds it in this order, so that it can be walked.
     fn is_kept(self) -> bool {
         !matches!(self, Self::FirstName | Self::LastName)
@@ -210,13 +215,21 @@ impl Matching {
         total: u64,
     ) -> Result<Vec<Place>> {
         let gathers = self.gathers(sorts[0].0, window, total);
-        let (sql, params) = self.select(sorts, window, gathers);
-        self.while_held(reader, || {
-            let mut statement = connection.prepare_cached(&sql)?;
-            let places =
-                statement.query_map(params_from_iter(params), |row| Ok(Place { id: row.get(0)?, key: row.get(1)? }))?;
-            places.collect()
-        })
+        let mut places = Vec::new();
+        for part in Part::of(sorts[0].0, window) {
+            let rest = Window { limit: window.limit - places.len() as u64, ..*window };
+            let (sql, params) = self.select(sorts, &rest, *part, gathers);
+            places.extend(self.while_held(reader, || {
+                let mut statement = connection.prepare_cached(&sql)?;
+                let places = statement
+                    .query_map(params_from_iter(params), |row| Ok(Place { id: row.get(0)?, key: row.get(1)? }))?;
+                places.collect::<rusqlite::Result<Vec<_>>>()
+            })?);
+            if places.len() as u64 >= window.limit {
+                break;
+            }
+        }
+        Ok(places)
     }
 
     /// Whether it is less work to gather all that match and sort them than to walk in order until the page is full. A
@@ -246,7 +259,13 @@ impl Matching {
         (conditions, params)
     }
 
-    fn select(&self, sorts: &[(Sort, Direction)], window: &Window<'_>, gathers: bool) -> (String, Vec<Value>) {
+    fn select(
+        &self,
+        sorts: &[(Sort, Direction)],
+        window: &Window<'_>,
+        part: Part,
+        gathers: bool,
+    ) -> (String, Vec<Value>) {
         let (sort, direction) = sorts[0];
         let key = sort.key();
         let by_chat_id = sorts.iter().any(|(sort, _)| *sort == Sort::ChatId);
@@ -265,15 +284,21 @@ impl Matching {
         }
         if let Some(cursor) = window.after {
             let beyond = if direction == Direction::Ascending { ">" } else { "<" };
-            // What the second says of the key is said alone too: an index of an expression is only sought for that.
-            conditions.push(format!("{key} {beyond}= ? AND ({key}, {id}) {beyond} (?, ?)"));
-            params.extend([cursor.key.clone(), cursor.key.clone(), Value::Integer(cursor.id)]);
+            params.push(cursor.key.clone());
+            match part {
+                Part::Tied => {
+                    conditions.push(format!("{key} = ? AND {id} {beyond} ?"));
+                    params.push(Value::Integer(cursor.id));
+                }
+                Part::Rest => conditions.push(format!("{key} {beyond} ?")),
+            }
         }
         let condition = if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
         // The plus keeps the database from walking where gathering is less work.
         let plus = if gathers && sort.is_kept() { "+" } else { "" };
+        let keys = if matches!(part, Part::Tied) { &[] } else { sorts };
         let mut order: Vec<_> =
-            sorts.iter().map(|(sort, direction)| format!("{plus}{} {}", sort.key(), direction.sql())).collect();
+            keys.iter().map(|(sort, direction)| format!("{plus}{} {}", sort.key(), direction.sql())).collect();
         order.push(format!("{id} {}", direction.sql()));
         params.extend(
             [window.limit, window.offset].map(|count| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))),
@@ -294,6 +319,20 @@ struct Window<'q> {
     after: Option<&'q Cursor>,
     offset: u64,
     limit: u64,
+}
+
+/// What stands after a cursor, in two: each is sought at once, however many have the same name or never wrote.
+#[derive(Clone, Copy)]
+enum Part {
+    /// Sorted by the same value as the last one shown.
+    Tied,
+    Rest,
+}
+
+impl Part {
+    fn of(sort: Sort, window: &Window<'_>) -> &'static [Self] {
+        if window.after.is_some() && !sort.is_unique() { &[Self::Tied, Self::Rest] } else { &[Self::Rest] }
+    }
 }
 
 impl Window<'_> {

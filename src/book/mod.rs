@@ -2,6 +2,7 @@
 //! `Reader` reads beside it; no type of the database library shows in a signature. Leaves out who may write (gateway),
 //! when (session) and what an edit means (domain).
 
+mod companion;
 pub(crate) mod connection;
 mod earlier;
 pub(crate) mod fault;
@@ -11,12 +12,14 @@ mod idempotency;
 mod identity;
 mod list;
 mod mapping;
+mod outbox;
 mod prune;
 mod query;
 mod register;
 mod rows;
 pub(crate) mod schema;
 mod search;
+mod story;
 mod webhooks;
 
 use std::{
@@ -26,12 +29,15 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
+pub use companion::{COMPANION, SyncAct};
 pub use earlier::EarlierName;
 pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
 pub use list::{Cursor, Direction, Page, PageQuery, Sort};
+pub use outbox::{Errand, Known};
 pub use query::Reader;
+pub use story::{Candidate, NameStory};
 pub use webhooks::{DeadLetter, HookWork, LastTry, Progress};
 
 use crate::domain::{
@@ -110,6 +116,8 @@ pub struct Book {
     has: Has,
     /// How many changes wait for the packs of the search.
     late: u64,
+    /// Whether a companion is to be told of saved names.
+    is_linked: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +148,8 @@ impl Book {
         let head = query::head(&connection)?;
         let has = identity::has(&connection)?;
         let late = search::noted(&connection)?;
-        Ok(Self { connection, path, head, has, late })
+        let is_linked = companion::linked(&connection)?.is_some();
+        Ok(Self { connection, path, head, has, late, is_linked })
     }
 
     pub fn head(&self) -> Head {
@@ -228,6 +237,9 @@ impl Book {
                     identity::learn(&mut learner, contact, source)?;
                     identity::note_lid(&transaction, contact, &mut has)?;
                     register::enrol(&transaction, contact)?;
+                    if self.is_linked {
+                        companion::note(&transaction, contact, source, false)?;
+                    }
                     contacts += 1;
                 }
                 Write::Update { contact, source, touched } => {
@@ -241,6 +253,9 @@ impl Book {
                     if touched.groups {
                         register::leave_all(&transaction, contact.id)?;
                         register::enrol(&transaction, contact)?;
+                    }
+                    if self.is_linked {
+                        companion::note(&transaction, contact, source, touched.chat_ids)?;
                     }
                 }
                 Write::Remember { key, done, at } => idempotency::remember(&transaction, key, done, *at)?,
@@ -259,6 +274,11 @@ impl Book {
                         }
                     }
                     rows::bury(&transaction, contact, *revision, *at, *merged_into)?;
+                    match merged_into {
+                        _ if !self.is_linked => {}
+                        Some(_) => companion::note_merger(&transaction, contact.id)?,
+                        None => companion::note_deletion(&transaction, contact, *revision)?,
+                    }
                     contacts -= 1;
                 }
                 Write::Forget { chat_id, at } => {

@@ -47,7 +47,9 @@ pub(super) fn get(connection: &Connection, who: &Who) -> Result<Option<Contact>>
         let mut statement = connection.prepare_cached(sql).map_err(fault::meaning)?;
         statement.query_row(params, rows::contact).optional().map_err(fault::meaning)
     };
-    // A number whose contact became one with another leads to that one.
+    // A number whose contact became one with another leads to that one, to whoever asks and in every dialect: a client that
+    // kept WA.cr's integer or SuperWABA's id goes on working, and is answered with the survivor's own numbers. It is no
+    // redirect of HTTP and no 404: no vendor documents either for a contact, and the person is the same.
     let either = |sql, old_sql, params: &[&dyn ToSql]| match one(sql, params)? {
         Some(contact) => Ok(Some(contact)),
         None => one(old_sql, params),

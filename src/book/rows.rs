@@ -250,7 +250,7 @@ fn parsed<T>(row: &Row<'_>, place: usize, parse: fn(&str) -> Result<T, Invalid>)
     text.map(parse).transpose().map_err(|error| damaged(place, error))
 }
 
-fn part(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<NamePart>> {
+pub(super) fn part(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<NamePart>> {
     Ok(row.get::<_, Option<Box<str>>>(place)?.map(NamePart::trusted))
 }
 

@@ -22,7 +22,9 @@ pub(super) const BOOK: Schema = Schema {
         include_str!("migrations/0002_crm.sql"),
         include_str!("migrations/0003_motion.sql"),
         include_str!("migrations/0004_webhooks.sql"),
-        include_str!("migrations/0006_search.sql"),
+        include_str!("migrations/0005_companion.sql"),
+        include_str!("migrations/0006_mapping_order.sql"),
+        include_str!("migrations/0007_search.sql"),
     ],
 };
 

@@ -63,7 +63,7 @@ const NOTES: &str = "SELECT keys FROM search_late ORDER BY number";
 const FORGET: &str = "DELETE FROM search_late";
 
 /// So many changes may wait beside the packs: a search looks at each, and some write takes in all of them.
-const MOST_LATE: u64 = if cfg!(test) { 8 } else { 4096 };
+const MOST_LATE: u64 = if cfg!(test) { 8 } else { 8192 };
 
 /// The newest text of contacts, none of those that are gone.
 type Keys = BTreeMap<i64, Option<String>>;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::{Card, ChatId, Digits, Moment, Names, Revision, Times};
+use crate::domain::{Card, ChatId, Digits, Moment, Names, Revision, ShownBy, Times};
 
 /// A contact's number within its book: given once, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,5 +66,10 @@ impl Contact {
 
     pub fn display(&self) -> String {
         self.names.display(&self.chat_id())
+    }
+
+    /// The same with the reason for it.
+    pub fn shown(&self) -> (String, ShownBy) {
+        self.names.shown(&self.chat_id())
     }
 }

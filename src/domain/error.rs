@@ -40,6 +40,9 @@ pub enum Error {
     NoEntry,
     #[error("no such webhook")]
     NoWebhook,
+    /// The contact had no saved name before the present one.
+    #[error("no earlier name")]
+    NoEarlierName,
     /// The edit refers to a group, source or status that does not exist.
     #[error("{field} refers to something that does not exist")]
     Unknown { field: &'static str },
@@ -111,6 +114,7 @@ impl Error {
             Self::NoEntry => "no_entry",
             Self::NoWebhook => "no_webhook",
             Self::Enough { .. } => "enough",
+            Self::NoEarlierName => "no_earlier_name",
             Self::Unknown { .. } => "unknown_reference",
             Self::InUse { .. } => "in_use",
             Self::KeyReused => "key_reused",

@@ -153,14 +153,55 @@ pub struct Names {
     pub business: Option<Seen>,
 }
 
+/// Which of its names a contact is shown by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownBy {
+    Saved,
+    Business,
+    Push,
+    Number,
+    Lid,
+}
+
+impl ShownBy {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Saved => "saved",
+            Self::Business => "business",
+            Self::Push => "push",
+            Self::Number => "number",
+            Self::Lid => "lid",
+        }
+    }
+
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Saved => "The owner has saved this name, and what the owner saved comes before every other name.",
+            Self::Business => "No name is saved, and a verified business name comes before the pushname.",
+            Self::Push => "No name is saved and no business name is known: this is what the contact calls itself.",
+            Self::Number => "No name of any kind is known, so the phone number stands for the contact.",
+            Self::Lid => "No name of any kind and no phone number is known, so the LID stands for the contact.",
+        }
+    }
+}
+
 impl Names {
-    /// What a chat list shows: the saved name, else the business name, else the pushname, else the number or LID.
+    /// What a chat list shows, and why: the saved name, else the business name, else the pushname, else the number or LID.
+    /// The one place where this is decided.
+    pub fn shown(&self, who: &ChatId) -> (String, ShownBy) {
+        let seen = |seen: &Option<Seen>, by| seen.as_ref().map(|seen| (seen.text().to_owned(), by));
+        let saved = self.saved.full().map(|full| (full, ShownBy::Saved));
+        saved
+            .or_else(|| seen(&self.business, ShownBy::Business))
+            .or_else(|| seen(&self.push, ShownBy::Push))
+            .unwrap_or_else(|| match who {
+                ChatId::Phone(digits) => (format!("+{digits}"), ShownBy::Number),
+                ChatId::Lid(digits) => (digits.to_string(), ShownBy::Lid),
+            })
+    }
+
     pub fn display(&self, who: &ChatId) -> String {
-        let seen = |seen: &Option<Seen>| seen.as_ref().map(|seen| seen.name.as_str().to_owned());
-        self.saved.full().or_else(|| seen(&self.business)).or_else(|| seen(&self.push)).unwrap_or_else(|| match who {
-            ChatId::Phone(digits) => format!("+{digits}"),
-            ChatId::Lid(digits) => digits.to_string(),
-        })
+        self.shown(who).0
     }
 }
 
@@ -206,15 +247,16 @@ mod tests {
         let phone: ChatId = "15551234567".parse().unwrap();
         let lid: ChatId = "99@lid".parse().unwrap_or_else(|_| "999@lid".parse().unwrap());
         let mut names = Names::default();
-        assert_eq!(names.display(&phone), "+15551234567");
-        assert_eq!(names.display(&lid), "999");
+        assert_eq!(names.shown(&phone), ("+15551234567".to_owned(), ShownBy::Number));
+        assert_eq!(names.shown(&lid), ("999".to_owned(), ShownBy::Lid));
         names.push = seen("Alice 🌸");
-        assert_eq!(names.display(&phone), "Alice 🌸");
+        assert_eq!(names.shown(&phone), ("Alice 🌸".to_owned(), ShownBy::Push));
         names.business = seen("Alice Ltd");
-        assert_eq!(names.display(&phone), "Alice Ltd");
+        assert_eq!(names.shown(&phone), ("Alice Ltd".to_owned(), ShownBy::Business));
         names.saved.first = part("Alice");
         names.saved.last = part("Accounting");
         assert_eq!(names.display(&phone), "Alice Accounting");
+        assert_eq!(names.shown(&phone).1, ShownBy::Saved);
     }
 
     proptest! {

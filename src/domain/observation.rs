@@ -49,7 +49,7 @@ impl Contact {
     }
 
     /// Not blank, not `-`, not just one of its own numbers.
-    fn is_told_apart_by(&self, name: &NamePart) -> bool {
+    pub(super) fn is_told_apart_by(&self, name: &NamePart) -> bool {
         let text = name.as_str().trim();
         let is_number = |id: crate::domain::ChatId| {
             let is_its = |named: crate::domain::ChatId| named.digits() == id.digits();

@@ -4,7 +4,9 @@
 
 mod event_type;
 mod folder;
+mod intake;
 mod limits;
+mod linkage;
 mod office;
 mod registry;
 mod scope;
@@ -27,7 +29,9 @@ use tokio::{runtime::Handle, task::AbortHandle};
 
 pub use event_type::{EventType, EventTypes};
 pub use folder::{Folder, RunNote};
+pub use intake::Signature;
 pub use limits::Rate;
+pub use linkage::{CompanionSettings, Linkage};
 pub use office::{Backup, Keyring, NewToken, Office};
 pub use scope::{Scope, Scopes};
 pub use secrets::AccessToken;
@@ -40,6 +44,7 @@ use crate::{
     domain::{Error, InstanceId, Moment, Result},
     session::{OpenBooks, Session, Setting},
 };
+use intake::Intakes;
 use registry::Registry;
 use secrets::{Hasher, TokenHash};
 use store::Store;
@@ -105,6 +110,7 @@ pub struct Gateway {
     run_key: AccessToken,
     is_new: bool,
     grants: Grants,
+    intakes: Intakes,
     registry: Registry,
     requests_per_minute: u32,
     tombstones: Duration,
@@ -149,6 +155,7 @@ impl Gateway {
             run_key,
             is_new,
             grants: Grants::default(),
+            intakes: Intakes::default(),
             requests_per_minute: settings.requests_per_minute,
             tombstones: settings.tombstones,
             house: Mutex::default(),
@@ -254,6 +261,7 @@ impl Gateway {
                 self.grants.add(hash, Grant::new(&token, session, self.requests_per_minute));
             }
         }
+        self.load_intakes(store.intake_keys()?);
         Ok(())
     }
 

@@ -12,14 +12,14 @@ use crate::{
 
 /// All instances.
 pub struct Office {
-    gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     is_local: bool,
 }
 
-/// The tokens of one instance.
+/// The tokens of one instance, and the key under which others sign what they send to it.
 pub struct Keyring {
-    gateway: Arc<Gateway>,
-    instance: InstanceId,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) instance: InstanceId,
 }
 
 /// What the holder of a new token shall be able to do, and until when.
@@ -86,6 +86,7 @@ impl Office {
     pub async fn remove(&self, id: &InstanceId) -> Result<()> {
         let session = self.gateway.registry.remove(id).ok_or(Error::NoInstance)?;
         self.gateway.grants.remove_instance(id);
+        self.gateway.intakes.remove(id);
         session.finish().await;
         let (gateway, id) = (Arc::clone(&self.gateway), id.clone());
         self.gateway
@@ -97,6 +98,8 @@ impl Office {
                     fs::rename(&folder, &doomed).map_err(Error::internal)?;
                 }
                 store.remove_instance(&id)?;
+                // Again: a key may have been set meanwhile, and from here on none can be.
+                gateway.intakes.remove(&id);
                 let _ = fs::remove_dir_all(&doomed);
                 gateway.stirred.tell(&id);
                 tracing::info!(instance = %id, "instance removed");

@@ -48,6 +48,10 @@ pub struct Scopes(u16);
 impl Scopes {
     pub const ALL: Self = Self((1 << SCOPES.len()) - 1);
 
+    pub fn only(scope: Scope) -> Self {
+        Self(1 << scope as u8)
+    }
+
     /// Words such as `contacts:read`, `groups:*` or `*`.
     pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, Invalid> {
         let mut scopes = Self(0);

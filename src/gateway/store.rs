@@ -1,6 +1,8 @@
-//! The gateway's own file, `gateway.db`: which instances exist and which tokens open them. All SQL of those lives here;
-//! the address books are not its business.
+//! The gateway's own file, `gateway.db`: which instances exist and which tokens open them. All SQL of those lives here
+//! and in the folder beside it; the address books are not its business.
 
+mod companions;
+mod intake;
 mod webhooks;
 
 use std::path::Path;
@@ -13,10 +15,18 @@ use crate::{
     gateway::{scope::Scopes, secrets::TokenHash, tokens::Token},
 };
 
+pub(super) use companions::CompanionRow;
+pub(super) use intake::SealedKey;
+
 const SCHEMA: Schema = Schema {
     // "wabg"
     application_id: 0x7761_6267,
-    migrations: &[include_str!("migrations/0001_gateway.sql"), include_str!("migrations/0002_webhooks.sql")],
+    migrations: &[
+        include_str!("migrations/0001_gateway.sql"),
+        include_str!("migrations/0002_webhooks.sql"),
+        include_str!("migrations/0003_companions.sql"),
+        include_str!("migrations/0004_intake.sql"),
+    ],
 };
 
 #[derive(Debug, Clone)]
@@ -26,7 +36,7 @@ pub struct Instance {
 }
 
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl Store {

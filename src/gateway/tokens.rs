@@ -15,7 +15,7 @@ use crate::{
     domain::{InstanceId, Moment},
     gateway::{
         limits::{Limit, Rate},
-        scope::Scopes,
+        scope::{Scope, Scopes},
         secrets::TokenHash,
     },
     session::Session,
@@ -61,6 +61,18 @@ impl Grant {
             session,
             scopes: *scopes,
             expires_at: *expires_at,
+            limit: Limit::per_minute(requests_per_minute),
+            used: AtomicI64::new(0),
+        }
+    }
+
+    /// For who signs what it sends: no token, no end, and only what a report of contacts needs.
+    pub(super) fn signed(session: Session, requests_per_minute: u32) -> Self {
+        Self {
+            token_id: String::new(),
+            session,
+            scopes: Scopes::only(Scope::ContactsWrite),
+            expires_at: None,
             limit: Limit::per_minute(requests_per_minute),
             used: AtomicI64::new(0),
         }

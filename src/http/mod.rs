@@ -26,7 +26,10 @@ use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 
 use tokio::sync::watch;
 
-use crate::{gateway::Gateway, sync::Outside};
+use crate::{
+    gateway::Gateway,
+    sync::{Companions, Outside},
+};
 
 pub use trace::{RequestSpan, observe};
 
@@ -34,6 +37,7 @@ pub use trace::{RequestSpan, observe};
 pub struct Door {
     pub gateway: Arc<Gateway>,
     pub outside: Arc<Outside>,
+    pub companions: Arc<Companions>,
     pub limits: Limits,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Becomes true when the server is about to stop.

@@ -153,7 +153,7 @@ fn requires_something(schema: &Value, schemas: &Value) -> bool {
     let part_does = |part: &Value| requires_something(part, schemas);
     !of("required").is_empty()
         || of("allOf").iter().any(part_does)
-        || (!of("anyOf").is_empty() && of("anyOf").iter().all(part_does))
+        || [of("anyOf"), of("oneOf")].into_iter().any(|parts| !parts.is_empty() && parts.iter().all(part_does))
 }
 
 pub fn mount(config: &mut web::ServiceConfig, mounts: &Mounts) {

@@ -1,4 +1,4 @@
-//! A field of a JSON object, kept as it stood there until it is asked for as text, a truth value, a list or an object:
+//! A field of a JSON object, kept as it stood there until it is asked for as text, a number, a truth value, a list or an object:
 //! so a room can say which field is wrong, in its own words and without repeating what stood there, and what nobody asks
 //! for costs nothing, however large.
 
@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::{Map, Value, value::RawValue};
 
-use super::given::Given;
+use super::{fields::whole, given::Given};
 use crate::domain::Invalid;
 
 /// `None`: not given; `Some(None)`: given as null.
@@ -42,6 +42,12 @@ impl<'a> RawField<'a> {
     pub fn flag(self, field: &'static str) -> Told<bool> {
         let found = self.of_kind(field, "tf", "must be true or false")?;
         told(found, |json| Ok(json == "true"))
+    }
+
+    pub fn integer(self, field: &'static str) -> Told<i64> {
+        let refused = || Invalid::new(field, "must be a whole number");
+        let found = self.of_kind(field, "-0123456789", "must be a whole number")?;
+        told(found, |json| serde_json::from_str(json).ok().as_ref().and_then(whole).ok_or_else(refused))
     }
 
     pub fn texts(self, field: &'static str, most: usize) -> Told<Vec<Cow<'a, str>>> {
@@ -155,6 +161,7 @@ mod tests {
         assert_eq!(with_a("{}", |a| a.text("a")).unwrap(), None);
         assert_eq!(with_a(r#"{"a": null}"#, |a| a.text("a")).unwrap(), Some(None));
         with_a(r#"{"a": "\u00e9é"}"#, |a| assert_eq!(a.text("a").unwrap().flatten().as_deref(), Some("éé")));
+        assert_eq!(with_a(r#"{"a": -7}"#, |a| a.integer("a")).unwrap(), Some(Some(-7)));
         assert_eq!(with_a(r#"{"a": false}"#, |a| a.flag("a")).unwrap(), Some(Some(false)));
         with_a(r#"{"a": ["x", "y"]}"#, |a| assert_eq!(a.texts("a", 2).unwrap().flatten().unwrap(), ["x", "y"]));
         with_a(r#"{"a": {"x": [1.5]}}"#, |a| assert_eq!(a.object("a", 99).unwrap().flatten().unwrap()["x"][0], 1.5));
@@ -164,6 +171,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_the_name_of_the_field() {
         assert_eq!(said(r#"{"a": 7}"#, |a| a.text("a")), "a must be a string");
+        assert_eq!(said(r#"{"a": 7.5}"#, |a| a.integer("a")), "a must be a whole number");
         assert!(said(r#"{"a": "\ud83c"}"#, |a| a.text("a")).starts_with("a holds an escape"));
         assert_eq!(said(r#"{"a": "true"}"#, |a| a.flag("a")), "a must be true or false");
         for json in [r#"{"a": "x"}"#, r#"{"a": [1]}"#, r#"{"a": [null]}"#, r#"{"a": {}}"#] {

@@ -27,7 +27,7 @@ pub use super::trace::{tell_instance, tell_outcome};
 use super::{Door, Limits, params::Params, time::now};
 use crate::{
     domain::{Error, Invalid},
-    gateway::{Credentials, Rate, Scope},
+    gateway::{Credentials, Pass, Rate, Scope, Signature},
     session::Session,
 };
 
@@ -69,9 +69,12 @@ impl Fault {
                 Error::Invalid(_) => StatusCode::BAD_REQUEST,
                 Error::Refused => StatusCode::UNAUTHORIZED,
                 Error::Forbidden { .. } => StatusCode::FORBIDDEN,
-                Error::NoInstance | Error::NoToken | Error::NoContact | Error::NoEntry | Error::NoWebhook => {
-                    StatusCode::NOT_FOUND
-                }
+                Error::NoInstance
+                | Error::NoToken
+                | Error::NoContact
+                | Error::NoEntry
+                | Error::NoWebhook
+                | Error::NoEarlierName => StatusCode::NOT_FOUND,
                 Error::Duplicate { .. } | Error::InUse { .. } | Error::Enough { .. } => StatusCode::CONFLICT,
                 Error::Unknown { .. } | Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::Stale { .. } => StatusCode::PRECONDITION_FAILED,
@@ -104,6 +107,7 @@ impl Fault {
                 Error::NoEntry => "There is no such entry.".into(),
                 Error::NoWebhook => "There is no such webhook.".into(),
                 Error::Enough { most } => format!("There are {most} already, which is as many as there may be."),
+                Error::NoEarlierName => "There is no earlier saved name to go back to.".into(),
                 Error::Unknown { field } => format!("{field} refers to something that does not exist."),
                 Error::InUse { by } => format!("It is still in use by {by} contacts."),
                 Error::KeyReused => "This idempotency key was used for another request.".into(),
@@ -329,16 +333,30 @@ impl Door {
         &self,
         heard: &Heard,
         credentials: Credentials<'_>,
-        [scope, other]: [Scope; 2],
+        scopes: [Scope; 2],
     ) -> Result<Session, Fault> {
-        let pass = self.gateway.admit(credentials)?;
-        if let Some(rate) = pass.rate {
-            heard.request.extensions_mut().insert(rate);
-        }
-        let session = pass.enter(other).or_else(|_| pass.enter(scope))?;
-        tell_instance(session.id());
-        Ok(session)
+        let_in(heard, &self.gateway.admit(credentials)?, scopes)
     }
+
+    /// Likewise, for who signs what it sends, beside a token or instead of one.
+    pub fn enter_signed(
+        &self,
+        heard: &Heard,
+        credentials: Credentials<'_>,
+        signature: Option<Signature<'_>>,
+        scope: Scope,
+    ) -> Result<Session, Fault> {
+        let_in(heard, &self.gateway.admit_signed(credentials, signature)?, [scope, scope])
+    }
+}
+
+fn let_in(heard: &Heard, pass: &Pass, [scope, other]: [Scope; 2]) -> Result<Session, Fault> {
+    if let Some(rate) = pass.rate {
+        heard.request.extensions_mut().insert(rate);
+    }
+    let session = pass.enter(other).or_else(|_| pass.enter(scope))?;
+    tell_instance(session.id());
+    Ok(session)
 }
 
 /// Puts what is left of a rate limit into the head of the answer, in WA.cr's documented words, which others read too.

@@ -21,7 +21,7 @@ use super::{
     readers::Readers,
 };
 use crate::{
-    book::{HookWork, Reader},
+    book::{HookWork, Reader, SyncAct},
     domain::{Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, RegisterEdit, Result, Revision, Who},
 };
 
@@ -33,6 +33,7 @@ pub(super) enum Letter {
     Many(Bundle, Answer<Settled>),
     Register(RegisterEdit, Answer<Entry>),
     Hook(HookWork, Answer<bool>),
+    Sync(SyncAct, Answer<usize>),
     Prune { before: Moment, at_most: u32, answer: Answer<u64> },
 }
 
@@ -110,6 +111,10 @@ impl Actor {
                         // Everybody sees things in the order in which they came.
                         self.carry_out(&mut desk, std::mem::take(&mut batch));
                         let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_register(&edit)));
+                    }
+                    Letter::Sync(act, answer) => {
+                        self.carry_out(&mut desk, std::mem::take(&mut batch));
+                        let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_sync(&act)));
                     }
                     Letter::Prune { before, at_most, answer } => {
                         self.carry_out(&mut desk, std::mem::take(&mut batch));

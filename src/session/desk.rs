@@ -16,7 +16,7 @@ use std::path::Path;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
-    book::{Book, HookWork},
+    book::{Book, HookWork, SyncAct},
     domain::{Act, Edit, Entry, Field, Moment, Outcome, RegisterEdit, Result, Who},
 };
 use batch::Batch;
@@ -73,6 +73,10 @@ impl Desk {
 
     pub(super) fn work_on_hooks(&mut self, works: &[HookWork]) -> Result<Vec<bool>> {
         self.book.work_on_hooks(works)
+    }
+
+    pub(super) fn edit_sync(&mut self, act: &SyncAct) -> Result<usize> {
+        self.book.edit_sync(act)
     }
 
     pub(super) fn prune(&mut self, before: Moment, at_most: u32) -> Result<u64> {

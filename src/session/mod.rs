@@ -14,6 +14,7 @@ mod readers;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -24,10 +25,10 @@ use tokio::{
 };
 
 use crate::{
-    book::{Changes, DeadLetter, Head, HookWork, Page, PageQuery, Progress, Reader},
+    book::{Changes, DeadLetter, Errand, Head, HookWork, Known, NameStory, Page, PageQuery, Progress, Reader, SyncAct},
     domain::{
-        ChatId, Contact, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register, RegisterEdit, Result,
-        Revision, Who,
+        ChatId, Contact, Digits, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register, RegisterEdit,
+        Result, Revision, Sync, SyncState, Who,
     },
 };
 pub use desk::Settled;
@@ -106,6 +107,12 @@ impl Session {
         self.read(move |reader| reader.page(&query)).await
     }
 
+    /// All that is known of how a contact is called.
+    pub async fn name_story(&self, who: impl Into<Who>) -> Result<Option<NameStory>> {
+        let who = who.into();
+        self.read(move |reader| reader.name_story(&who)).await
+    }
+
     pub async fn head(&self) -> Result<Head> {
         self.read(Reader::head).await
     }
@@ -149,8 +156,44 @@ impl Session {
         self.read(Reader::mapping_count).await
     }
 
+    /// Those pairs of a LID and a phone that nobody ever reported.
+    pub async fn unheard_of(&self, pairs: Vec<(Digits, Digits)>) -> Result<Vec<(Digits, Digits)>> {
+        self.read(move |reader| reader.unheard_of(&pairs)).await
+    }
+
     pub async fn mapping(&self, id: ChatId) -> Result<Option<Mapping>> {
         self.read(move |reader| reader.mapping(&id)).await
+    }
+
+    /// A change of the outbox to the companion; tells how many rows it concerned.
+    pub async fn edit_sync(&self, act: SyncAct) -> Result<usize> {
+        self.answer(|answer| self.actor.post(Letter::Sync(act, answer))).await
+    }
+
+    /// What the companion is to be told now, the longest waiting first; and, if that is nothing, when there will be
+    /// something.
+    pub async fn errands(&self, now: Moment, limit: u32) -> Result<(Vec<Errand>, Option<Moment>)> {
+        self.read(move |reader| {
+            let errands = reader.errands(now, limit)?;
+            let next = if errands.is_empty() { reader.next_errand_at()? } else { None };
+            Ok((errands, next))
+        })
+        .await
+    }
+
+    /// Whom these chat ids lead to, and how they stand with the companion.
+    pub async fn known(&self, ids: Vec<ChatId>) -> Result<Vec<Known>> {
+        self.read(move |reader| reader.known(&ids)).await
+    }
+
+    /// How many contacts are in each state of their way to the companion.
+    pub async fn sync_counts(&self) -> Result<BTreeMap<&'static str, u64>> {
+        self.read(Reader::sync_counts).await
+    }
+
+    /// How chat ids stand with the companion, in the order of their text, after this one.
+    pub async fn syncs(&self, state: Option<SyncState>, after: String, limit: u32) -> Result<Vec<Sync>> {
+        self.read(move |reader| reader.syncs(state, &after, limit)).await
     }
 
     /// What is wrong with the book, a sentence each. A file that cannot be opened is one of those sentences.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::{Contact, Kind, Moment, Seen, Stamp};
+use crate::domain::{Contact, Kind, Moment, NamePart, Names, Seen, Stamp};
 
 /// Times as all of ours are written: RFC 3339 in UTC with milliseconds.
 pub fn rfc3339(at: Moment) -> String {
@@ -96,17 +96,7 @@ impl From<&Contact> for JsonContact {
             phone: contact.phone.map(|digits| digits.to_string()),
             lid: contact.lid.map(|digits| format!("{digits}@lid")),
             display: contact.display(),
-            names: JsonNames {
-                saved: names.saved.by.as_ref().map(|by| JsonSaved {
-                    first: names.saved.first.as_ref().map(|name| name.as_str().to_owned()),
-                    last: names.saved.last.as_ref().map(|name| name.as_str().to_owned()),
-                    full: names.saved.full(),
-                    at: rfc3339(by.at),
-                    source: by.source.as_str().to_owned(),
-                }),
-                push: names.push.as_ref().map(JsonSeen::from),
-                business: names.business.as_ref().map(JsonSeen::from),
-            },
+            names: JsonNames::from(names),
             email: text(&card.email),
             company: text(&card.company),
             description: text(&card.description),
@@ -133,6 +123,24 @@ impl From<&Contact> for JsonContact {
             created_at: rfc3339(contact.created_at),
             updated_at: rfc3339(contact.updated_at),
             revision: contact.revision.number(),
+        }
+    }
+}
+
+impl From<&Names> for JsonNames {
+    fn from(names: &Names) -> Self {
+        let saved = &names.saved;
+        let part = |part: &Option<NamePart>| part.as_ref().map(|name| name.as_str().to_owned());
+        Self {
+            saved: saved.by.as_ref().map(|by| JsonSaved {
+                first: part(&saved.first),
+                last: part(&saved.last),
+                full: saved.full(),
+                at: rfc3339(by.at),
+                source: by.source.as_str().to_owned(),
+            }),
+            push: names.push.as_ref().map(JsonSeen::from),
+            business: names.business.as_ref().map(JsonSeen::from),
         }
     }
 }

@@ -110,6 +110,44 @@ fn no_person_and_no_token_is_logged(#[case] level: &str, #[case] format: &str) {
     }
 }
 
+/// A gateway that is its own companion: names go out and come in over HTTP, and both ends write to one log.
+#[test]
+fn nothing_that_is_said_to_a_companion_is_logged() {
+    let home = Home::new();
+    let server = home.serve_with(&[
+        ("WABOOK_LOG__LEVEL", "trace,wabook=trace"),
+        ("WABOOK_LOG__FORMAT", "human"),
+        ("WABOOK_OUTSIDE__ALLOW", "[\"127.0.0.1\"]"),
+    ]);
+    let (token, bearer) = (server.token(), format!("Authorization: Bearer {}", server.token()));
+    let mut wire = server.wire();
+    let mut ask = |what: &str, body: &str| {
+        let answer = wire.ask(what, &[&bearer, "Content-Type: application/json"], body.as_bytes()).unwrap();
+        assert!((200..300).contains(&answer.status), "{what}: {}", answer.text());
+        answer.json()
+    };
+    let url = format!("http://{}", server.address);
+    let companion = json!({"kind": "waha", "url": url, "session": "demo", "api_key": token}).to_string();
+    ask("PUT /v1/instances/demo/companion", &companion);
+    let names = json!({"first_name": FIRST, "last_name": LAST}).to_string();
+    ask(&format!("PUT /v1/instances/demo/contacts/{PHONE}"), &names);
+    ask(&format!("PUT /v1/instances/demo/contacts/{LID}@lid"), &names);
+    ask("POST /v1/instances/demo/companion/pull", "");
+    let is_confirmed = |shown: &Value| shown["contacts"]["confirmed"] != 0;
+    let begin = std::time::Instant::now();
+    while !is_confirmed(&ask("GET /v1/instances/demo/companion", "")) {
+        assert!(begin.elapsed() < crate::shared::PATIENCE, "the name does not arrive");
+    }
+    assert!(server.stop().success());
+    let log = home.log();
+    assert!(log.contains("pulled"), "{log}");
+    let secret = token.strip_prefix("wab_").unwrap();
+    for word in [FIRST, LAST, PHONE, LID, secret, &secret[..16]] {
+        let line = log.lines().find(|line| line.contains(word));
+        assert_eq!(line, None, "{word} is in the log");
+    }
+}
+
 #[test]
 fn every_answer_has_a_line_with_what_an_operator_needs() {
     let home = Home::new();

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::{TestApp, told};
 
 /// Every route, where it is mounted first, with its verbs.
-const ROUTES: [(&str, &str); 66] = [
+const ROUTES: [(&str, &str); 75] = [
     ("/healthz", "GET"),
     ("/readyz", "GET"),
     ("/metrics", "GET"),
@@ -21,10 +21,19 @@ const ROUTES: [(&str, &str); 66] = [
     ("/v1/instances/{i}", "DELETE GET"),
     ("/v1/instances/{i}/changes", "GET"),
     ("/v1/instances/{i}/check", "POST"),
+    ("/v1/instances/{i}/companion", "DELETE GET PUT"),
+    ("/v1/instances/{i}/companion/contacts", "GET"),
+    ("/v1/instances/{i}/companion/contacts/{chat_id}", "GET"),
+    ("/v1/instances/{i}/companion/pull", "POST"),
+    ("/v1/instances/{i}/companion/retry", "POST"),
     ("/v1/instances/{i}/contacts", "GET"),
     ("/v1/instances/{i}/contacts/batch", "POST"),
     ("/v1/instances/{i}/contacts/{chat_id}", "DELETE GET PATCH PUT"),
+    ("/v1/instances/{i}/contacts/{chat_id}/names", "GET"),
+    ("/v1/instances/{i}/contacts/{chat_id}/names/undo", "POST"),
     ("/v1/instances/{i}/events", "GET"),
+    ("/v1/instances/{i}/observations", "POST"),
+    ("/v1/instances/{i}/observations/waha", "DELETE GET POST PUT"),
     ("/v1/instances/{i}/tokens", "GET POST"),
     ("/v1/instances/{i}/tokens/{t}", "DELETE GET"),
     ("/v1/instances/{i}/tokens/{t}/rotate", "POST"),

@@ -49,7 +49,7 @@ impl TestApp {
         Self::start_with(folder, |config| config.limits.requests_per_minute = requests_per_minute).await
     }
 
-    /// Whose webhooks may lead to this machine.
+    /// Whose webhooks and companions may be on this machine.
     pub async fn start_near(folder: TempDir) -> Self {
         Self::start_with(folder, |config| config.outside.allow = vec!["127.0.0.1".into()]).await
     }
@@ -87,6 +87,10 @@ impl TestApp {
 
     pub fn sessions(&self) -> std::path::PathBuf {
         self.folder.path().join("sessions")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn wire(&self) -> Wire {
@@ -157,6 +161,20 @@ impl TestApp {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the token does not expire");
+    }
+
+    /// What phones saw, in the native spelling: what is told of each row.
+    pub async fn observe(&self, tenant: &Tenant, rows: Value) -> Vec<Value> {
+        let path = format!("/v1/instances/{}/observations", tenant.id);
+        let body = json!({"observations": rows, "source": "phone-1"});
+        let report = told(self.v1(&tenant.token, Method::POST, &path, Some(body)).await, 200).await;
+        report["results"].as_array().unwrap().clone()
+    }
+
+    /// The contact as the native API shows it.
+    pub async fn native(&self, tenant: &Tenant, id: &str) -> Value {
+        let path = format!("/v1/instances/{}/contacts/{id}", tenant.id);
+        told(self.v1(&tenant.token, Method::GET, &path, None).await, 200).await
     }
 
     /// How many contacts the instance has, and its revision.

@@ -56,7 +56,7 @@ include-tag = "Hypersender"
 parameters = { "path.instance" = "demo" }
 
 [[operations]]
-include-path-regex = '^/v1/instances/\{i\}/(contacts|changes)'
+include-path-regex = '^/v1/instances/\{i\}/(contacts|observations|changes)'
 parameters = { "path.i" = "demo" }
 
 [[operations]]
@@ -70,7 +70,7 @@ include-operation-id = [
 parameters = { "path.i" = "demo", "path.w" = "$webhook" }
 
 [[operations]]
-include-path-regex = '^/v1/(backup|instances)(/\{i\}/(check|tokens.*))?$'
+include-path-regex = '^/v1/(backup|instances)(/\{i\}/(check|tokens.*|companion.*))?$'
 headers = { Authorization = "Bearer $(cat "sessions/admin.token")" }
 parameters = { "path.i" = "spare" }
 

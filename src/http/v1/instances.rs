@@ -102,6 +102,7 @@ async fn remove(heard: Heard, door: Data<Door>) -> Answer {
     let id = known_id(&heard.segment("i"))?;
     tell_instance(&id);
     office.remove(&id).await?;
+    door.companions.forget(&id).await;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -174,7 +175,7 @@ fn office(heard: &Heard, door: &Door) -> Result<Office> {
 }
 
 /// The tokens of the instance in the path, for the admin or for the instance's own administrator.
-fn keyring(heard: &Heard, door: &Door) -> Result<Keyring> {
+pub(super) fn keyring(heard: &Heard, door: &Door) -> Result<Keyring> {
     let (id, token) = (heard.segment("i"), heard.bearer());
     let keyring = match door.gateway.administer(token) {
         Ok(office) => office.keyring(&known_id(&id)?)?,
@@ -189,6 +190,6 @@ async fn existing(office: &Office, id: &str) -> Result<(crate::gateway::Instance
 }
 
 /// What cannot be an instance's id is no instance.
-fn known_id(text: &str) -> Result<InstanceId> {
+pub(super) fn known_id(text: &str) -> Result<InstanceId> {
     text.parse().map_err(|_| Error::NoInstance)
 }

@@ -383,7 +383,7 @@ impl<'book> Batch<'book> {
         };
         let earlier = match self.writes.iter().rev().find_map(own) {
             Some(saved) => saved,
-            None => self.book.earlier_names(contact.id)?.into_iter().next().ok_or(Error::NoEntry)?.saved,
+            None => self.book.earlier_names(contact.id)?.into_iter().next().ok_or(Error::NoEarlierName)?.saved,
         };
         let saved = SavedPatch::Parts { first: earlier.first.into(), last: earlier.last.into() };
         Ok(Edit { act: Act::Save(Box::new(Patch { saved, ..Patch::default() })), ..edit.clone() })

@@ -20,6 +20,8 @@ pub(super) struct Known {
 pub(super) struct Learned {
     /// Not known before, or not from so late.
     pub(super) is_news: bool,
+    /// It is news, but only of when: the same was the newest that was known of both.
+    pub(super) is_said_again: bool,
     /// Nothing newer is known of the LID: it belongs to no other phone.
     pub(super) decides_lid: bool,
     /// Nothing newer is known of the phone.
@@ -34,7 +36,7 @@ impl Learned {
 
 impl Known {
     pub(super) fn learn(&mut self, book: &Book, mapping: &Mapping) -> Result<Learned> {
-        let mut learned = Learned { is_news: true, decides_lid: false, decides_phone: false };
+        let mut learned = Learned { is_news: true, is_said_again: true, decides_lid: false, decides_phone: false };
         for id in [ChatId::Lid(mapping.lid), ChatId::Phone(mapping.phone)] {
             let newest = self.newest_mapping(book, &id)?;
             let is_known =
@@ -42,6 +44,7 @@ impl Known {
             let decides = is_known
                 || newest.is_none_or(|newest| newest.is_of_same_pair(mapping) || mapping.is_newer_than(newest));
             learned.is_news &= !is_known;
+            learned.is_said_again &= newest.is_some_and(|newest| newest.is_of_same_pair(mapping));
             *(if id.is_phone() { &mut learned.decides_phone } else { &mut learned.decides_lid }) = decides;
             if decides && !is_known {
                 self.mappings.insert(id, Some(mapping.clone()));

@@ -33,7 +33,7 @@ impl Batch<'_> {
         }
         let joined = if learned.holds() { self.join(lid, phone, hand)? } else { None };
         Ok(joined.or(parted).unwrap_or_else(|| {
-            let change = if learned.is_news { Change::Learned } else { Change::Unchanged };
+            let change = if learned.is_news && !learned.is_said_again { Change::Learned } else { Change::Unchanged };
             let stranger = || {
                 let mut stranger = Contact::unknown(ChatId::Lid(lid), hand.at);
                 stranger.phone = learned.holds().then_some(phone);

@@ -242,6 +242,7 @@ fn code_and_message<S: Subject>(fault: &Fault) -> (&'static str, String) {
             ("NOT_FOUND", "Contact not found".into())
         }
         Error::NoEntry => ("NOT_FOUND", format!("{} not found", S::MANNER.noun_in_capitals())),
+        Error::NoEarlierName => ("NOT_FOUND", fault.sentence()),
         Error::InUse { by } => {
             ("RESOURCE_CONFLICT", format!("Cannot delete {}. It is being used by {by} contact(s)", S::MANNER.noun()))
         }

@@ -5,13 +5,13 @@ use utoipa::ToSchema;
 
 use super::written::{Missing, WritableContact, patch};
 use crate::{
-    domain::{Act, Change, Edit, Error, Field, Invalid, Outcome, Require, Result, Source},
+    domain::{Act, Edit, Error, Field, Invalid, Require, Result, Source},
     http::{
         fields::Fields,
         params::chat_id,
-        room::Fault,
         schemas::{ChatIdText, described, or_any_object},
         time::now,
+        v1::row::BatchRow,
     },
     session::Session,
 };
@@ -59,25 +59,6 @@ pub struct BatchAnswer {
     results: Vec<BatchRow>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BatchRow {
-    index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    change: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revision: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    chat_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<BatchError>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BatchError {
-    code: &'static str,
-    detail: String,
-}
-
 pub fn read(wish: &BatchWish, source: &Source) -> Result<Batch, Invalid> {
     if wish.edits.is_empty() || wish.edits.len() > BATCH_MOST {
         return Err(Invalid::new("edits", "must be an array of 1 to 1000 objects"));
@@ -121,24 +102,5 @@ impl Batch {
             },
         });
         Ok(BatchAnswer { stored, results: results.collect() })
-    }
-}
-
-impl BatchRow {
-    fn done(index: usize, outcome: &Outcome) -> Self {
-        let Outcome { change, contact, revision, .. } = outcome;
-        let chat_id = (*change != Change::Deleted).then(|| contact.chat_id().to_string());
-        Self { index, change: Some(change.word()), revision: Some(revision.number()), chat_id, error: None }
-    }
-
-    fn failed(index: usize, error: Error) -> Self {
-        let error = BatchError { code: error.word(), detail: Fault::from(error).sentence() };
-        Self { index, change: None, revision: None, chat_id: None, error: Some(error) }
-    }
-
-    /// Nothing was wrong with it, but with another of an atomic batch.
-    fn undone(index: usize) -> Self {
-        let error = BatchError { code: "not_stored", detail: "Another edit of this atomic batch failed.".to_owned() };
-        Self { index, change: None, revision: None, chat_id: None, error: Some(error) }
     }
 }

@@ -4,6 +4,7 @@
 mod batch;
 mod conditions;
 mod list;
+mod names;
 mod shown;
 mod written;
 
@@ -41,7 +42,12 @@ const SOURCE: Source = Source::known("v1");
 
 #[derive(OpenApi)]
 #[openapi(paths(index, get, put, patch, delete, batch))]
-pub struct Description;
+struct Description;
+
+/// For the API description.
+pub fn describe() -> utoipa::openapi::OpenApi {
+    Description::openapi().merge_from(names::Description::openapi())
+}
 
 pub fn add(routes: Routes) -> Routes {
     use Method as M;
@@ -52,6 +58,8 @@ pub fn add(routes: Routes) -> Routes {
             "/instances/{i}/contacts/{chat_id}",
             [on(M::GET, get), on(M::PUT, put), on(M::PATCH, patch), on(M::DELETE, delete)],
         ))
+        .service(place::<Details, _>("/instances/{i}/contacts/{chat_id}/names", [on(M::GET, names::names)]))
+        .service(place::<Details, _>("/instances/{i}/contacts/{chat_id}/names/undo", [on(M::POST, names::undo)]))
 }
 
 /// The contacts of a book, a page at a time. `next` is the `cursor` of the next page; it costs the same at any depth.
@@ -72,7 +80,7 @@ async fn index(heard: Heard, door: Data<Door>) -> Answer {
 async fn get(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door, Scope::ContactsRead)?;
     let contact = session.get(who(&heard)?).await?.ok_or(Error::NoContact)?;
-    if heard.header("if-none-match").is_some_and(|tags| names(tags, contact.revision)) {
+    if heard.header("if-none-match").is_some_and(|tags| tells(tags, contact.revision)) {
         return Ok(tagged(HttpResponse::NotModified(), contact.revision).finish());
     }
     Ok(tagged(ok(), contact.revision).json(JsonContact::from(&contact)))
@@ -170,7 +178,7 @@ fn tagged(mut response: HttpResponseBuilder, revision: Revision) -> HttpResponse
 }
 
 /// Whether a list of ETags names this revision.
-fn names(tags: &str, revision: Revision) -> bool {
+fn tells(tags: &str, revision: Revision) -> bool {
     let own = conditions::etag(revision);
     tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own)
 }

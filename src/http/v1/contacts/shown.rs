@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::list;
-pub use crate::sync::JsonContact;
+pub use crate::sync::{JsonContact, JsonNames};
 use crate::{book::Page, domain::Outcome};
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,7 +30,7 @@ impl JsonPage {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Outcome)]
 pub struct JsonOutcome {
-    /// `created`, `updated`, `unchanged` or `deleted`.
+    /// `created`, `updated`, `unchanged`, `deleted` or `merged`.
     pub change: &'static str,
     /// The contact's revision after this.
     pub revision: u64,
