@@ -255,7 +255,7 @@ fn steps() -> impl Strategy<Value = Step> {
     use proptest::collection::vec;
     let index = any::<Index>;
     prop_oneof![
-        3 => vec(drafts(), 1..16).prop_map(Step::Insert),
+        3 => vec(drafts(), 1..30).prop_map(Step::Insert),
         3 => (index(), drafts()).prop_map(|(whom, draft)| Step::Update(whom, draft)),
         2 => index().prop_map(Step::Bury),
         1 => (index(), index()).prop_map(|(whom, survivor)| Step::Merge(whom, survivor)),
@@ -282,10 +282,10 @@ fn queries(search: &str, way: Index) -> PageQuery {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn search_finds_what_a_plain_scan_finds(
-        steps in proptest::collection::vec((steps(), any::<Index>()), 1..18),
+        steps in proptest::collection::vec((steps(), any::<Index>()), 1..25),
     ) {
         let mut shelf = Shelf::new();
         for (step, way) in steps {
@@ -385,6 +385,7 @@ fn an_older_book_is_packed_when_it_is_opened() {
     let schema = Schema { application_id: BOOK.application_id, migrations: &BOOK.migrations[..before] };
     schema.migrate(&mut old).unwrap();
     old.execute(FIRST_HEAD, [uuid::Uuid::now_v7()]).unwrap();
+    old.execute_batch("BEGIN").unwrap();
     for id in 1..=5000 {
         old.execute(
             "INSERT INTO contact (id, uuid, phone, first, blocked, conversation_count, created_at, updated_at, revision,
@@ -396,6 +397,7 @@ fn an_older_book_is_packed_when_it_is_opened() {
         old.execute(identity, params![format!("49{id}"), id]).unwrap();
     }
     old.execute("UPDATE book SET contacts = 5000, revision = 5000, last_id = 5000", []).unwrap();
+    old.execute_batch("COMMIT").unwrap();
     drop(old);
     let book = Book::open(folder.path()).unwrap();
     assert_eq!(book.head().revision, Revision::new(5000));
