@@ -46,6 +46,8 @@
 //!   `book::companion` writes the outbox with the edit, `sync::companion::reconcile` compares three ways.
 //! - *A sync job misses nothing.* `sync::feed` says which token is good; `tests/convergence.rs` holds clients to it.
 //! - *Time decides what a phone saw, and number variants are only suggested.* `domain::{observed, unite, variants}`.
+//! - *A search finds what a plain scan finds, and counts it exactly.* `book::search`, with a scan as its oracle; what it
+//!   costs is in docs/search.md.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!

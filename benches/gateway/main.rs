@@ -5,6 +5,7 @@ mod baseline;
 mod bulk;
 mod feed;
 mod hooks;
+mod list;
 mod load;
 mod observe;
 mod port;
@@ -229,7 +230,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let threads = options.threads.unwrap_or(cores / 4).max(1);
 
     eprintln!("setting up the instances and a book of {contacts} contacts …");
-    let stage = Stage::set_up(contacts)?;
+    let lists = "list".contains(&options.only) || options.only.is_empty();
+    let shelves = match (lists, options.quick) {
+        (false, _) => &[][..],
+        (true, true) => &list::QUICK_SIZES,
+        (true, false) => &list::SIZES,
+    };
+    let stage = Stage::set_up(contacts, shelves)?;
     let is_logging = !options.no_log;
     report::heading(&Heading { folder: stage.folder(), rounds: ROUNDS, window, warm_up, threads, is_logging });
     let measure = |row: &Row, connections: usize| {
@@ -269,6 +276,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if "webhooks".contains(&options.only) || options.only.is_empty() {
         hooks::measure(&stage, window * ROUNDS)?;
+    }
+    if lists {
+        list::measure(&stage, window)?;
     }
     if "observe".contains(&options.only) || options.only.is_empty() {
         observe::compare(&stage)?;
