@@ -102,10 +102,11 @@ pub enum Write {
 pub struct Touched {
     pub chat_ids: bool,
     pub groups: bool,
+    pub last_message: bool,
 }
 
 impl Touched {
-    pub const ALL: Self = Self { chat_ids: true, groups: true };
+    pub const ALL: Self = Self { chat_ids: true, groups: true, last_message: true };
 }
 
 pub struct Book {
@@ -244,6 +245,9 @@ impl Book {
                 }
                 Write::Update { contact, source, touched } => {
                     rows.update(contact)?;
+                    if touched.last_message {
+                        rows.heard(contact)?;
+                    }
                     filing.change(contact);
                     if touched.chat_ids {
                         identity::learn(&mut learner, contact, source)?;

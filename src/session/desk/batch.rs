@@ -279,6 +279,7 @@ impl<'book> Batch<'book> {
         let mut now = Touched {
             chat_ids: !contact.chat_ids().eq(before.chat_ids()),
             groups: contact.card.groups != before.card.groups,
+            last_message: contact.last_message_at != before.last_message_at,
         };
         let stored = Arc::clone(contact);
         // An id that somebody else had until now: what is planned for them comes first.
@@ -290,6 +291,7 @@ impl<'book> Batch<'book> {
             Some(Write::Update { contact: planned, touched, .. }) => {
                 now.chat_ids |= touched.chat_ids;
                 now.groups |= touched.groups;
+                now.last_message |= touched.last_message;
                 (*planned, *touched) = (stored, now);
             }
             _ => {
