@@ -28,9 +28,9 @@ const TOP_FLOOR_ARROWS: [(&str, &str); 4] = [("app", "config"), ("cli", "app"), 
 /// Who may speak to which crate.
 const OWNERS: [(&str, &[&str]); 5] = [
     ("rusqlite", &["book", "gateway/store.rs", "gateway/store"]),
-    ("actix_web", &["http", "app.rs"]),
+    ("actix_web", &["http", "app.rs", "app"]),
     ("reqwest", &["sync"]),
-    ("rustls", &["sync"]),
+    ("rustls", &["sync", "app"]),
     ("figment", &["config.rs"]),
 ];
 

@@ -11,6 +11,8 @@ mod observations;
 mod row;
 mod webhooks;
 
+pub use changes::Seats;
+
 use actix_web::{HttpResponse, web};
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 
