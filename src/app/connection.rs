@@ -21,6 +21,9 @@ use crate::http::Turn;
 /// actix-web has an answer for a first head that is late, and ends an idle connection in order: it is to have the time.
 const SLACK: Duration = Duration::from_secs(1);
 
+/// So much longer than an unread answer is waited for before a peer counts as gone.
+const GONE: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
     /// For the rest of a head, from its first byte.
@@ -45,9 +48,9 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream, patience: Patience) -> Self {
-        // A peer that is gone without a word is given up by the system after the same time.
+        // A peer that is gone without a word is given up by the system. Later than by us, who say goodbye.
         #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(patience.answer));
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(patience.answer + GONE));
         Self { stream, patience, turn: Turn::default(), heard: None, stuck: None, clock: None }
     }
 
