@@ -43,6 +43,8 @@
 //!   `book::companion` writes the outbox with the edit, `sync::companion::reconcile` compares three ways.
 //! - *A sync job misses nothing.* `sync::feed` says which token is good; `tests/convergence.rs` holds clients to it.
 //! - *Time decides what a phone saw, and number variants are only suggested.* `domain::{observed, unite, variants}`.
+//! - *Nobody is waited for without an end.* `app::connection` cuts unfinished heads and unread answers, `http::room` bodies.
+//! - *A full book refuses before it writes.* `session::desk::bounds`; deletions always go on.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!

@@ -27,6 +27,8 @@ use crate::config::Http;
 
 /// Connections that wait to be taken; the system may allow fewer.
 const BACKLOG: i32 = 4096;
+/// What the system may hold of answers that one client has not taken yet; by itself it would be megabytes for each.
+const SEND_BUFFER: usize = 256 * 1024;
 /// How long a connection that we end may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -34,6 +36,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

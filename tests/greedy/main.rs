@@ -82,7 +82,7 @@ fn besiege(of_each_kind: usize, unread_streams: usize) {
         }
         println!("memory of the server: {memory_before:?} KiB before, {:?} KiB after", memory(&server));
         assert!(left.is_empty(), "still open after {MOST:?}: {left:?}");
-        assert!(during.len() > 0);
+        assert!(!during.is_empty());
     });
     assert!(server.stop().success());
 }
@@ -144,9 +144,9 @@ fn be_good(
         assert_eq!(answer.status, 200);
         let took = u64::try_from(began.elapsed().as_micros()).unwrap();
         if siege.load(Ordering::Relaxed) {
-            during.record(took).unwrap()
+            during.record(took).unwrap();
         } else {
-            before.record(took).unwrap()
+            before.record(took).unwrap();
         }
         wait(Duration::from_millis(2));
     }
