@@ -65,15 +65,14 @@ impl App {
         let listener = listen(config.http.listen)?;
         let address = listener.local_addr()?;
         let mut entrances = Vec::new();
-        let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         // Commands on this machine know no name that the certificate would be for: they have an entrance of their own.
         let mut for_commands = address;
-        if tls.is_some() {
+        if certificate.is_some() {
             let listener = listen(([127, 0, 0, 1], 0).into())?;
             for_commands = listener.local_addr()?;
-            entrances.push(Entrance { listener, tls: None });
+            entrances.push(Entrance { listener, certificate: None });
         }
-        entrances.push(Entrance { listener, tls });
+        entrances.push(Entrance { listener, certificate: certificate.clone() });
         let outside = Arc::new(Outside::new(
             AllowList::parse(config.outside.allow.iter().map(String::as_str))?,
             Arc::new(SystemResolver::default()),
@@ -111,7 +110,8 @@ impl App {
         let mounts = Mounts { wawp, hypersender, superwaba, wacr, waha };
         let mut server = listening::server(config.workers(), config.http.grace);
         for entrance in entrances {
-            let (is_secure, door, mounts, more) = (entrance.tls.is_some(), door.clone(), mounts.clone(), more.clone());
+            let (is_secure, door, mounts, more) =
+                (entrance.certificate.is_some(), door.clone(), mounts.clone(), more.clone());
             server = serve(server, entrance, &config.http, &is_stopping, move || {
                 let rooms = Actix::new()
                     .app_data(door.clone())

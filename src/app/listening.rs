@@ -5,6 +5,7 @@ use std::{
     fmt, io,
     net::{SocketAddr, TcpListener},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -20,9 +21,12 @@ use tokio::{
     sync::watch,
     time::timeout,
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::server::TlsStream;
 
-use super::connection::{Connection, Patience};
+use super::{
+    certificate::Certificate,
+    connection::{Connection, Patience},
+};
 use crate::config::Http;
 
 /// Connections that wait to be taken; the system may allow fewer.
@@ -45,13 +49,13 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// A listener, and what makes its connections secure.
 pub(super) struct Entrance {
     pub(super) listener: TcpListener,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) certificate: Option<Arc<Certificate>>,
 }
 
 /// Serves what `rooms` makes, behind this entrance too.
 pub(super) fn serve<F, I, S, B>(
     server: ServerBuilder,
-    Entrance { listener, tls }: Entrance,
+    Entrance { listener, certificate }: Entrance,
     http: &Http,
     stopping: &watch::Receiver<bool>,
     rooms: F,
@@ -70,7 +74,7 @@ where
     let patience = Patience { head, answer: http.answer_timeout, idle: keep_alive };
     let stopping = stopping.clone();
     server.listen("wabook", listener, move || {
-        let (tls, stopping) = (tls.clone(), stopping.clone());
+        let (certificate, stopping) = (certificate.clone(), stopping.clone());
         let rooms = rooms().into_factory().map_err(|error: S::Error| -> Response<BoxBody> {
             let error: Error = error.into();
             error.error_response().into()
@@ -90,13 +94,13 @@ where
             })
             .h1(map_config(rooms, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
-            let tls = tls.clone();
+            let certificate = certificate.clone();
             async move {
                 let peer = stream.peer_addr().ok();
                 let connection = Connection::new(stream, patience);
-                let channel = match tls {
+                let channel = match certificate {
                     None => Channel::Plain(connection),
-                    Some(tls) => Channel::Secure(Box::new(shaken_hands(&tls, connection, head).await?)),
+                    Some(certificate) => Channel::Secure(Box::new(shaken_hands(&certificate, connection, head).await?)),
                 };
                 Ok::<_, DispatchError>((channel, peer))
             }
@@ -106,11 +110,13 @@ where
 }
 
 async fn shaken_hands(
-    tls: &TlsAcceptor,
+    certificate: &Certificate,
     connection: Connection,
     patience: Duration,
 ) -> Result<TlsStream<Connection>, DispatchError> {
-    let shaken = timeout(patience, tls.accept(connection)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()));
+    let shaken = timeout(patience, certificate.acceptor().accept(connection))
+        .await
+        .unwrap_or(Err(io::ErrorKind::TimedOut.into()));
     shaken.map_err(|error| {
         tracing::debug!(%error, "no secure connection was agreed on");
         DispatchError::Io(error)

@@ -40,10 +40,11 @@ impl Files {
     }
 }
 
-/// One that has never been here: who comes back may go on from what it was shown before.
-fn stranger(trusted: &Certificate) -> Client {
+/// Who trusts this certificate alone, and makes a connection for each request.
+fn client(trusted: Certificate) -> Client {
     wabook::sync::install_tls();
-    Client::builder().no_proxy().tls_certs_only([trusted.clone()]).timeout(PATIENCE).build().unwrap()
+    let client = Client::builder().no_proxy().tls_certs_only([trusted]).timeout(PATIENCE);
+    client.pool_max_idle_per_host(0).build().unwrap()
 }
 
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
@@ -60,25 +61,25 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 async fn a_certificate_makes_it_https_and_commands_still_find_the_server() {
     let home = Home::new();
     let files = Files::of(&home);
-    let client = stranger(&files.renew());
+    let trusting = client(files.renew());
     let server = files.serve(&home);
     let base = format!("https://{}", server.address);
 
-    let response = client.get(format!("{base}/healthz")).send().await.unwrap();
+    let response = trusting.get(format!("{base}/healthz")).send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.version()), (200, Version::HTTP_11));
     assert_eq!(response.headers()["strict-transport-security"], "max-age=31536000");
 
     let saved = json!({"instance_id": "demo", "access_token": server.token(), "chatId": "123@c.us", "firstName": "Bob", "lastName": "Smith"});
-    let response = client.post(format!("{base}/v2/contacts/update")).json(&saved).send().await.unwrap();
+    let response = trusting.post(format!("{base}/v2/contacts/update")).json(&saved).send().await.unwrap();
     assert_eq!(response.status(), 200);
-    let list = client.get(format!("{base}/api/v2/contacts")).bearer_auth(server.token()).send().await.unwrap();
+    let list = trusting.get(format!("{base}/api/v2/contacts")).bearer_auth(server.token()).send().await.unwrap();
     let list: Value = list.json().await.unwrap();
     assert!(list.to_string().contains("\"https://"), "links lead back the secure way: {list}");
 
     let is_plain_answered = Wire::to(&server.address).unwrap().get("/healthz").is_ok();
     assert!(!is_plain_answered, "nobody speaks plain HTTP there");
     assert!(
-        stranger(&files.renew()).get(format!("{base}/healthz")).send().await.is_err(),
+        client(files.renew()).get(format!("{base}/healthz")).send().await.is_err(),
         "another certificate is another server"
     );
     let instances = home.json(&["instance", "list"]);
@@ -91,15 +92,14 @@ async fn a_certificate_makes_it_https_and_commands_still_find_the_server() {
 async fn sighup_brings_the_new_certificate_and_a_broken_file_keeps_the_old_one() {
     let home = Home::new();
     let files = Files::of(&home);
-    let first = files.renew();
+    let first = client(files.renew());
     let server = files.serve(&home);
     let url = format!("https://{}/healthz", server.address);
-    let is_trusted_by = async |trusted: &Certificate| {
-        stranger(trusted).get(&url).send().await.is_ok_and(|answer| answer.status() == 200)
-    };
+    let is_trusted_by =
+        async |client: &Client| client.get(&url).send().await.is_ok_and(|answer| answer.status() == 200);
     assert!(is_trusted_by(&first).await);
 
-    let second = files.renew();
+    let second = client(files.renew());
     assert!(is_trusted_by(&first).await && !is_trusted_by(&second).await, "nobody has asked for it yet");
     server.signal("HUP");
     until("the new certificate", async || is_trusted_by(&second).await).await;
@@ -109,7 +109,7 @@ async fn sighup_brings_the_new_certificate_and_a_broken_file_keeps_the_old_one()
     server.signal("HUP");
     until("the complaint", async || home.log().contains("certificate not reloaded, the old one stays")).await;
     assert!(is_trusted_by(&second).await);
-    let third = files.renew();
+    let third = client(files.renew());
     server.signal("HUP");
     until("the third certificate", async || is_trusted_by(&third).await).await;
     assert!(server.stop().success());
