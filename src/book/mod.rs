@@ -157,6 +157,11 @@ impl Book {
         self.head
     }
 
+    /// What its contents take. What deletions have freed is used again and does not count.
+    pub fn bytes(&self) -> Result<u64> {
+        query::bytes(&self.connection)
+    }
+
     /// The contacts who are meant, in the order asked.
     pub fn load(&self, whom: &[Who]) -> Result<Vec<Option<Contact>>> {
         query::get_many(&self.connection, whom)
