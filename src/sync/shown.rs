@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::{Contact, Kind, Moment, NamePart, Names, Seen, Stamp};
+use crate::domain::{Contact, Kind, Moment, NamePart, Names, Seen};
 
 /// Times as all of ours are written: RFC 3339 in UTC with milliseconds.
 pub fn rfc3339(at: Moment) -> String {
