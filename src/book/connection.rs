@@ -27,6 +27,12 @@ pub(crate) fn create_file(path: &Path) -> Result<()> {
     }
 }
 
+/// What was made, renamed or removed in a folder is only sure to be there after a power cut when the folder is synced as
+/// well: syncing a file says nothing of its name.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
 pub(crate) fn open(path: &Path) -> Result<Connection> {
     let connection = with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // FULL is the default for WAL here; it is what "durable" means, so it is said.
@@ -58,7 +64,8 @@ pub(crate) fn copy(
     backup::Backup::new(from, &mut copy).and_then(|backup| backup.step(-1)).map_err(fault::meaning)?;
     finish(&copy).map_err(fault::meaning)?;
     copy.close().map_err(|(_, error)| fault::meaning(error))?;
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::internal)
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::internal)?;
+    path.parent().map_or(Ok(()), sync_folder).map_err(Error::internal)
 }
 
 fn with_flags(path: &Path, access: OpenFlags) -> Result<Connection> {

@@ -47,6 +47,11 @@ impl Schema {
         transaction.commit().map_err(fault::meaning)
     }
 
+    /// Whether no migration was ever run here.
+    pub(crate) fn is_blank(&self, connection: &Connection) -> Result<bool> {
+        Ok(self.migrations_seen_by(connection)? == 0)
+    }
+
     fn migrations_seen_by(&self, connection: &Connection) -> Result<usize> {
         let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(fault::meaning);
         let (application_id, seen): (i32, i32) = (number("application_id")?, number("user_version")?);

@@ -4,12 +4,15 @@
 
 mod backup;
 mod crash;
+mod diary;
 mod dice;
 mod ending;
 mod ledger;
+mod power;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the tests over HTTP use the rest")]
 mod shared;
+mod shim;
 mod shown;
 mod town;
 

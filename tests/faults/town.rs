@@ -13,6 +13,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    diary::Witness,
     dice::Dice,
     ledger::{Account, Step, part_of, phone},
     shared::{
@@ -36,18 +37,20 @@ pub struct Town {
     answered: AtomicU64,
     /// Somebody looks into the ledgers: clients hold still between turns, or they would never let him.
     is_reading: AtomicBool,
+    /// Writes every answer down where the disk keeps its diary.
+    pub witness: Option<Witness>,
 }
 
-pub struct Client {
+struct Client {
     number: usize,
     dice: Dice,
     /// One for each instance.
-    pub accounts: Vec<Account>,
+    accounts: Vec<Account>,
 }
 
 /// How a client's turn ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Turn {
+enum Turn {
     Done,
     /// The connection ended before an answer began.
     Unanswered,
@@ -62,6 +65,7 @@ impl Town {
             clients: Vec::new(),
             answered: AtomicU64::new(0),
             is_reading: AtomicBool::new(false),
+            witness: None,
         };
         let mut wire = server.wire();
         for number in 0..instances {
@@ -71,7 +75,7 @@ impl Town {
         town
     }
 
-    pub fn clients(&self) -> impl Iterator<Item = MutexGuard<'_, Client>> {
+    fn clients(&self) -> impl Iterator<Item = MutexGuard<'_, Client>> {
         self.clients.iter().map(|client| client.lock().unwrap())
     }
 
@@ -86,7 +90,7 @@ impl Town {
                             pause(Duration::from_millis(1));
                         }
                         let mut client = client.lock().unwrap();
-                        if client.take_turn(&mut wire, &self.entries, &self.answered) == Turn::Unanswered {
+                        if client.take_turn(&mut wire, self) == Turn::Unanswered {
                             return;
                         }
                     }
@@ -148,6 +152,24 @@ impl Town {
         assert_eq!(copy.revision, revisions, "the copy's head counts what is in it");
     }
 
+    /// Whether this is the state after so many answered steps of each client, or after the one under way then.
+    pub fn holds(&self, shown: &Shown, place: usize, answered: &[usize]) -> Result<(), String> {
+        let mut revisions = 0;
+        for client in self.clients() {
+            let (number, account) = (client.number, &client.accounts[place]);
+            let range = answered[number]..=answered[number] + 1;
+            let found = account.place_of(&part_of(number, &shown.state), range);
+            let found =
+                found.ok_or_else(|| format!("book {place}: client {number} is not after {}", answered[number]))?;
+            revisions += account.revisions(found);
+        }
+        if shown.revision == revisions {
+            Ok(())
+        } else {
+            Err(format!("book {place}: its head is {}, not {revisions}", shown.revision))
+        }
+    }
+
     /// How far each client's answers have come in each book.
     pub fn answers(&self) -> Vec<Vec<usize>> {
         self.is_reading.store(true, Ordering::Relaxed);
@@ -158,12 +180,13 @@ impl Town {
 }
 
 impl Client {
-    pub fn new(number: usize, instances: usize, dice: Dice) -> Self {
+    fn new(number: usize, instances: usize, dice: Dice) -> Self {
         Self { number, dice, accounts: vec![Account::default(); instances] }
     }
 
     /// One write to some instance in some dialect.
-    pub fn take_turn(&mut self, wire: &mut Wire, entries: &[Entry], answered: &AtomicU64) -> Turn {
+    fn take_turn(&mut self, wire: &mut Wire, town: &Town) -> Turn {
+        let entries = &town.entries;
         let place = self.dice.below(entries.len());
         let (dialect, step) = self.plan(place);
         let account = &mut self.accounts[place];
@@ -173,7 +196,10 @@ impl Client {
             Ok(answer) => {
                 assert!((200..300).contains(&answer.status), "{dialect} {step:?} {}: {}", answer.status, answer.text());
                 account.was_answered();
-                answered.fetch_add(1, Ordering::Relaxed);
+                if let Some(witness) = &town.witness {
+                    witness.was_answered(&format!("{} {place} {}", self.number, account.answered()));
+                }
+                town.answered.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) => {
                 assert!(is_unanswered(&error), "{error}");
