@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter, types::Value};
 
 use crate::{
-    book::{Filter, Head, connection, fault, rows, rows::columns},
+    book::{Filter, Head, connection, fault, rows, rows::columns, schema},
     domain::{Contact, ContactId, Epoch, Error, Result, Revision, Who, fold},
 };
 
@@ -193,11 +193,24 @@ impl Sort {
 /// Reads a book beside its writer; sees what was committed when each question was asked.
 pub struct Reader {
     pub(super) connection: Connection,
+    is_still: bool,
 }
 
 impl Reader {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        Ok(Self { connection: connection::open_for_reading(path)? })
+        Ok(Self { connection: connection::open_for_reading(path)?, is_still: false })
+    }
+
+    /// Reads a book that nobody writes to as long as this lives, taking no space: `Full` if it cannot be read so.
+    pub fn open_still(folder: &Path) -> Result<Self> {
+        let reader = Self { connection: connection::open_still(&folder.join(super::FILE))?, is_still: true };
+        // What it reads must be a book of this version: migrating needs space.
+        if schema::BOOK.is_present(&reader.connection)? { Ok(reader) } else { Err(Error::Full) }
+    }
+
+    /// Whether the book must not be written to while this lives.
+    pub fn is_still(&self) -> bool {
+        self.is_still
     }
 
     pub fn head(&self) -> Result<Head> {

@@ -6,8 +6,10 @@ mod backup;
 mod crash;
 mod diary;
 mod dice;
+mod disk;
 mod ending;
 mod ledger;
+mod order;
 mod power;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the tests over HTTP use the rest")]
