@@ -17,7 +17,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
-    http::{self, Door, Limits, Mounts, RequestSpan},
+    http::{self, Door, Limits, Mounts, RequestSpan, Turns},
     sync::{AllowList, Companions, Couriers, Outside, SystemResolver, install_tls},
 };
 
@@ -27,6 +27,9 @@ const BACKLOG: i32 = 4096;
 const FILES_KEPT_BACK: u64 = 1024;
 /// An open book: three files of its writer, two each of its readers, and some air for those that are just closing.
 const FILES_PER_BOOK: u64 = 8;
+
+/// Files that one instance imports at the same time: they take turns at its book anyway.
+const IMPORTS: usize = 2;
 
 pub struct App {
     server: Server,
@@ -85,6 +88,7 @@ impl App {
                 webhooks: config.limits.webhooks,
             },
             metrics: Arc::new(move || rendering.render()),
+            imports: Turns::new(IMPORTS),
             stopping: is_stopping,
         });
         let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();

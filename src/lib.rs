@@ -16,6 +16,7 @@
 //! | 3 | [`gateway`] | instances, access tokens, the sessions: who may enter which book |
 //! | 2 | [`session`] | one actor for each instance: the only writer of its book |
 //! | 1 | [`book`] | the address book: all SQL of contacts lives here |
+//! | 1 | [`port`] | the files in which an address book comes and goes: CSV, vCard, NDJSON |
 //! | 0 | [`domain`] | the words and their rules: no I/O, no JSON, no clock |
 //!
 //! # One request, from door to disk
@@ -36,6 +37,8 @@
 //!   (`domain::times`), two contacts unite by it (`domain::unite`), a mapping holds while nothing newer is known of its two
 //!   sides (`domain::mapping`), and the desk does it in the commit that learns of it (`session::desk::persons`, with
 //!   thousands of random orders in `orders`). The numbers of the one that gives way lead to the one that stays.
+//! - *A file may be larger than memory, and may be sent again.* `port` reads it as it arrives, `http::v1::port` takes no more
+//!   than the session has worked through, and a row that says what is known changes nothing.
 //! - *An outsider cannot tell which instances exist.* `gateway::enter`: one refusal for everything.
 //! - *A change is told at least once, in order, and nothing is queued.* `sync::courier` reads the book as its own outbox.
 //! - *A URL that somebody gave leads only to the public internet.* `sync::outside` checks every address it connects to.
@@ -43,6 +46,8 @@
 //!   `book::companion` writes the outbox with the edit, `sync::companion::reconcile` compares three ways.
 //! - *A sync job misses nothing.* `sync::feed` says which token is good; `tests/convergence.rs` holds clients to it.
 //! - *Time decides what a phone saw, and number variants are only suggested.* `domain::{observed, unite, variants}`.
+//! - *A search finds what a plain scan finds, and counts it exactly.* `book::search`, with a scan as its oracle; what it
+//!   costs is in docs/search.md.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!
@@ -59,6 +64,7 @@
 pub mod domain;
 
 pub mod book;
+pub mod port;
 
 pub mod session;
 

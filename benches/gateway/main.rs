@@ -5,8 +5,10 @@ mod baseline;
 mod bulk;
 mod feed;
 mod hooks;
+mod list;
 mod load;
 mod observe;
+mod port;
 mod report;
 mod stage;
 
@@ -228,7 +230,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let threads = options.threads.unwrap_or(cores / 4).max(1);
 
     eprintln!("setting up the instances and a book of {contacts} contacts …");
-    let stage = Stage::set_up(contacts)?;
+    let lists = "list".contains(&options.only) || options.only.is_empty();
+    let shelves = match (lists, options.quick) {
+        (false, _) => &[][..],
+        (true, true) => &list::QUICK_SIZES,
+        (true, false) => &list::SIZES,
+    };
+    let stage = Stage::set_up(contacts, shelves)?;
     let is_logging = !options.no_log;
     report::heading(&Heading { folder: stage.folder(), rounds: ROUNDS, window, warm_up, threads, is_logging });
     let measure = |row: &Row, connections: usize| {
@@ -269,8 +277,14 @@ fn main() -> anyhow::Result<ExitCode> {
     if "webhooks".contains(&options.only) || options.only.is_empty() {
         hooks::measure(&stage, window * ROUNDS)?;
     }
+    if lists {
+        list::measure(&stage, window)?;
+    }
     if "observe".contains(&options.only) || options.only.is_empty() {
         observe::compare(&stage)?;
+    }
+    if "port".contains(&options.only) || options.only.is_empty() {
+        port::compare(&stage, if options.quick { 100_000 } else { 1_000_000 })?;
     }
     report::legend();
     stage.tear_down()?;

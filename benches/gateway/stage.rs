@@ -22,7 +22,10 @@ use wabook::{
     gateway::{NewToken, Office, Scopes},
 };
 
-use crate::baseline::{self, Responder};
+use crate::{
+    baseline::{self, Responder},
+    list,
+};
 
 /// The phone number of contact `n` is this and `n`, nine digits wide.
 pub const PHONES: &str = "4915";
@@ -52,6 +55,8 @@ pub struct Stage {
     /// How many contacts the large one has.
     pub contacts: u64,
     pub spread: Vec<Key>,
+    /// Books of realistic people, by how many.
+    pub shelves: Vec<(u64, Key)>,
     runtime: Runtime,
     running: JoinHandle<anyhow::Result<()>>,
     shutdown: oneshot::Sender<()>,
@@ -60,7 +65,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn set_up(contacts: u64) -> anyhow::Result<Self> {
+    pub fn set_up(contacts: u64, shelves: &[u64]) -> anyhow::Result<Self> {
         // Beside the build's other files: a temporary folder of the system may be memory, where a sync costs nothing.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let mut config = Config::load(&Flags {
@@ -70,7 +75,10 @@ impl Stage {
         })?;
         // Where the receivers of webhooks listen.
         config.outside.allow = vec!["127.0.0.1".to_owned()];
-        write_book(&folder.path().join(LARGE), contacts)?;
+        write_book(&folder.path().join(LARGE), contacts, first_and_last)?;
+        for size in shelves {
+            write_book(&folder.path().join(shelf(*size)), *size, list::person)?;
+        }
 
         // The same runtime as in `cli::main`.
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -83,13 +91,14 @@ impl Stage {
         let (shutdown, stop) = oneshot::channel();
         let (gateway, mut keys, bare, running) = runtime.block_on(async {
             let app = App::build_with(&config, baseline::mount)?;
-            let keys = admit(&app).await?;
+            let keys = admit(&app, shelves).await?;
             let address = app.address();
             let running = tokio::spawn(app.run(async { drop(stop.await) }));
             anyhow::Ok((address, keys, baseline::start_bare(&config)?, running))
         })?;
         let mut take = |name: &str| keys.remove(name).context("every instance was made");
         let (small, large) = (take(SMALL)?, take(LARGE)?);
+        let shelves = shelves.iter().map(|size| Ok((*size, take(&shelf(*size))?))).collect::<anyhow::Result<_>>()?;
         Ok(Self {
             gateway,
             bare,
@@ -98,6 +107,7 @@ impl Stage {
             large,
             contacts,
             spread: keys.into_values().collect(),
+            shelves,
             runtime,
             running,
             shutdown,
@@ -129,11 +139,12 @@ pub fn begin_to_log() -> WorkerGuard {
 }
 
 /// All instances, by name. The gateway takes the large book over, as it lies there already.
-async fn admit(app: &App) -> anyhow::Result<HashMap<String, Key>> {
+async fn admit(app: &App, shelves: &[u64]) -> anyhow::Result<HashMap<String, Key>> {
     let office = app.gateway().administer(Some(app.gateway().run_key().reveal()))?;
     let spread = (0..SPREAD).map(|number| format!("spread-{number}"));
     let mut keys = HashMap::new();
-    for name in [SMALL, LARGE].map(str::to_owned).into_iter().chain(spread) {
+    let shelves = shelves.iter().map(|size| shelf(*size));
+    for name in [SMALL, LARGE].map(str::to_owned).into_iter().chain(shelves).chain(spread) {
         let token = open(&office, &name).await?;
         keys.insert(name.clone(), Key { instance: name, token });
     }
@@ -147,20 +158,34 @@ async fn open(office: &Office, name: &str) -> anyhow::Result<String> {
     Ok(secret.reveal().to_owned())
 }
 
-fn write_book(folder: &Path, contacts: u64) -> anyhow::Result<()> {
+fn shelf(size: u64) -> String {
+    format!("list-{size}")
+}
+
+/// What is known of contact `n`.
+type Dress = fn(u64, &mut Contact);
+
+fn first_and_last(number: u64, contact: &mut Contact) {
+    contact.card.kind = Some(if number.is_multiple_of(2) { Kind::Lead } else { Kind::Customer });
+    contact.names.saved.first = Some(NamePart::trusted(format!("First {number}")));
+    contact.names.saved.last = Some(NamePart::trusted("Last"));
+}
+
+fn write_book(folder: &Path, contacts: u64, dress: Dress) -> anyhow::Result<()> {
     const BATCH: usize = 10_000;
     fs::create_dir(folder)?;
     let mut book = Book::create(folder)?;
     let numbers: Vec<u64> = (0..contacts).collect();
     for batch in numbers.chunks(BATCH) {
         let mut head = book.head();
-        let writes = batch.iter().map(|number| insert(*number, &mut head)).collect::<anyhow::Result<Vec<_>>>()?;
+        let writes =
+            batch.iter().map(|number| insert(*number, &mut head, dress)).collect::<anyhow::Result<Vec<_>>>()?;
         book.write(&writes, head)?;
     }
     Ok(book.close()?)
 }
 
-fn insert(number: u64, head: &mut Head) -> anyhow::Result<Write> {
+fn insert(number: u64, head: &mut Head, dress: Dress) -> anyhow::Result<Write> {
     let phone = ChatId::phone(&format!("{PHONES}{number:09}")).map_err(wabook::domain::Error::from)?;
     head.revision = head.revision.next();
     head.last_id = ContactId(FIRST_ID + i64::try_from(number)?);
@@ -168,8 +193,6 @@ fn insert(number: u64, head: &mut Head) -> anyhow::Result<Write> {
     (contact.id, contact.uuid, contact.revision) =
         (head.last_id, format!("{UUIDS}{number:012}").parse()?, head.revision);
     (contact.card.source_id, contact.card.status_id) = (Some(1), Some(1));
-    contact.card.kind = Some(if number.is_multiple_of(2) { Kind::Lead } else { Kind::Customer });
-    contact.names.saved.first = Some(NamePart::trusted(format!("First {number}")));
-    contact.names.saved.last = Some(NamePart::trusted("Last"));
+    dress(number, &mut contact);
     Ok(Write::Insert { contact: Arc::new(contact), source: Source::known("bench") })
 }

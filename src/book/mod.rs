@@ -10,6 +10,7 @@ mod feed;
 mod filter;
 mod idempotency;
 mod identity;
+mod list;
 mod mapping;
 mod outbox;
 mod prune;
@@ -17,6 +18,7 @@ mod query;
 mod register;
 mod rows;
 pub(crate) mod schema;
+mod search;
 mod story;
 mod webhooks;
 
@@ -33,8 +35,9 @@ pub use earlier::EarlierName;
 pub use feed::{Changed, Changes, Survivor, Tombstone};
 pub use filter::{Filter, FilterField, Test, Value};
 pub use idempotency::Done;
+pub use list::{Cursor, Direction, Page, PageQuery, Sort};
 pub use outbox::{Errand, Known};
-pub use query::{Cursor, Direction, Page, PageQuery, Reader, Sort};
+pub use query::Reader;
 pub use story::{Candidate, NameStory};
 pub use webhooks::{DeadLetter, HookWork, LastTry, Progress};
 
@@ -112,6 +115,8 @@ pub struct Book {
     head: Head,
     /// What the book has any of, so that others need not be asked for in vain.
     has: Has,
+    /// How many changes wait for the packs of the search.
+    late: u64,
     /// Whether a companion is to be told of saved names.
     is_linked: bool,
 }
@@ -153,10 +158,12 @@ impl Book {
             return Err(Error::Quarantined);
         }
         schema::BOOK.migrate(&mut connection)?;
+        search::catch_up(&mut connection)?;
         let head = query::head(&connection)?;
         let has = identity::has(&connection)?;
+        let late = search::noted(&connection)?;
         let is_linked = companion::linked(&connection)?.is_some();
-        Ok(Self { connection, path, head, has, is_linked })
+        Ok(Self { connection, path, head, has, late, is_linked })
     }
 
     pub fn head(&self) -> Head {
@@ -235,10 +242,12 @@ impl Book {
         let (mut contacts, mut has) = (self.head.contacts, self.has);
         let mut rows = rows::Writer::new(&transaction);
         let mut learner = identity::learner(&transaction)?;
+        let mut filing = search::Filing::default();
         for write in writes {
             match write {
                 Write::Insert { contact, source } => {
                     rows.insert(contact)?;
+                    filing.add(contact);
                     identity::learn(&mut learner, contact, source)?;
                     identity::note_lid(&transaction, contact, &mut has)?;
                     register::enrol(&transaction, contact)?;
@@ -249,6 +258,7 @@ impl Book {
                 }
                 Write::Update { contact, source, touched } => {
                     rows.update(contact)?;
+                    filing.change(contact);
                     if touched.chat_ids {
                         identity::learn(&mut learner, contact, source)?;
                         identity::note_lid(&transaction, contact, &mut has)?;
@@ -265,6 +275,7 @@ impl Book {
                 Write::Remember { key, done, at } => idempotency::remember(&transaction, key, done, *at)?,
                 Write::Bury { contact, revision, at, merged_into } => {
                     identity::forget(&transaction, contact.id)?;
+                    filing.take_out(contact.id);
                     register::leave_all(&transaction, contact.id)?;
                     match merged_into {
                         Some(survivor) => {
@@ -272,7 +283,6 @@ impl Book {
                             identity::redirect(&transaction, contact, *survivor)?;
                         }
                         None => {
-                            earlier::forget(&transaction, contact.id)?;
                             identity::forget_aliases(&transaction, contact.id)?;
                         }
                     }
@@ -298,10 +308,11 @@ impl Book {
             }
         }
         drop((rows, learner));
+        let late = filing.write(&transaction, self.late)?;
         let head = Head { contacts, ..head };
         rows::move_head(&transaction, &head)?;
         transaction.commit().map_err(fault::at_commit)?;
-        (self.head, self.has) = (head, has);
+        (self.head, self.has, self.late) = (head, has, late);
         Ok(())
     }
 

@@ -1,20 +1,19 @@
-//! Reading a book: one contact, a page by number, the next page after a cursor, the counts that match them.
-//! Every list is in one total order: the sort, then the contact id.
+//! Reading a book: where it stands, one contact or many by what leads to them, and whether all is well with it. Leaves
+//! out lists (list).
 
 use std::path::Path;
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter, types::Value};
+use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use crate::{
-    book::{Filter, Head, connection, fault, rows, rows::columns, schema},
+    book::{Head, connection, fault, rows, rows::columns, schema, search},
     domain::{Contact, ContactId, Epoch, Error, Result, Revision, Who, fold},
 };
 
 const HEAD: &str = "SELECT epoch, revision, contacts, last_id, pruned FROM book";
 const BY_CHAT_ID: &str =
     concat!("SELECT ", columns!(), " FROM contact WHERE id = (SELECT contact_id FROM identity WHERE chat_id = ?1)");
-const BY_ID: &str = concat!("SELECT ", columns!(), " FROM contact WHERE id = ?1");
+pub(super) const BY_ID: &str = concat!("SELECT ", columns!(), " FROM contact WHERE id = ?1");
 const BY_UUID: &str = concat!("SELECT ", columns!(), " FROM contact WHERE uuid BETWEEN ?1 AND ?2 LIMIT 1");
 const BY_OLD_ID: &str =
     concat!("SELECT ", columns!(), " FROM contact WHERE id = (SELECT survivor FROM alias WHERE contact_id = ?1)");
@@ -93,119 +92,28 @@ pub(super) fn with_email(connection: &Connection, email: &str) -> Result<Vec<Con
     ids.collect::<rusqlite::Result<_>>().map_err(fault::meaning)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    ChatId,
-    /// The shown name, folded.
-    Name,
-    FirstName,
-    LastName,
-    /// The order of creation, which is the order of contact ids.
-    Created,
-    Updated,
-    LastMessage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Direction {
-    #[default]
-    Ascending,
-    Descending,
-}
-
-/// The place after which a page begins: the sort value and id of the last contact shown.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cursor {
-    key: Value,
-    id: i64,
-}
-
-impl Cursor {
-    /// As text that a client can hand back; it says nothing of how the book is built.
-    pub fn to_text(&self) -> String {
-        let key = match &self.key {
-            Value::Integer(number) => format!("i{number}"),
-            Value::Text(text) => format!("t{text}"),
-            _ => String::new(),
-        };
-        BASE64_URL_SAFE_NO_PAD.encode(format!("{}.{key}", self.id))
-    }
-
-    /// `None` for what is no cursor of ours.
-    pub fn from_text(text: &str) -> Option<Self> {
-        let plain = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (id, key) = plain.split_once('.')?;
-        let key = match key.split_at_checked(1)? {
-            ("i", number) => Value::Integer(number.parse().ok()?),
-            ("t", text) => Value::Text(text.to_owned()),
-            _ => return None,
-        };
-        Some(Self { key, id: id.parse().ok()? })
-    }
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct PageQuery {
-    /// The first sorts most; without any, by creation. The contact id settles ties, in the direction of the first.
-    pub sort: Vec<(Sort, Direction)>,
-    /// Found anywhere in a name, number, e-mail or company, whatever its case and accents.
-    pub search: Option<String>,
-    /// All must hold.
-    pub filters: Vec<Filter>,
-    pub limit: u32,
-    pub offset: u64,
-    /// Takes the place of `offset`, and costs the same at any depth. Only with a single sort.
-    pub after: Option<Cursor>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Page {
-    pub contacts: Vec<Contact>,
-    /// Where the next page begins; none at the end.
-    pub next: Option<Cursor>,
-    /// How many match, on all pages; read in the same transaction.
-    pub total: u64,
-}
-
-impl Sort {
-    /// The SQL by which it sorts: never null, and the same value for the same row until the row changes.
-    fn key(self) -> &'static str {
-        match self {
-            Self::ChatId => "i.chat_id",
-            Self::Name => "c.sort_key",
-            Self::FirstName => "coalesce(c.first, '') COLLATE NOCASE",
-            Self::LastName => "coalesce(c.last, '') COLLATE NOCASE",
-            Self::Created => "c.id",
-            Self::Updated => "c.revision",
-            Self::LastMessage => "coalesce(c.last_message_at, -9223372036854775808)",
-        }
-    }
-
-    fn table(self) -> &'static str {
-        match self {
-            // `identity` is ordered by chat id on disk.
-            Self::ChatId => "identity i CROSS JOIN contact c ON c.id = i.contact_id AND i.shown = 1",
-            _ => "contact c",
-        }
-    }
-}
-
 /// Reads a book beside its writer; sees what was committed when each question was asked.
 pub struct Reader {
     pub(super) connection: Connection,
+    pub(super) found: search::Found,
     is_still: bool,
 }
 
 impl Reader {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        Ok(Self { connection: connection::open_for_reading(path)?, is_still: false })
+        Self::on(connection::open_for_reading(path)?, false)
     }
 
     /// Reads a book that nobody writes to as long as this lives, taking no space: `Full` if it cannot be read so.
     pub fn open_still(folder: &Path) -> Result<Self> {
-        let reader = Self { connection: connection::open_still(&folder.join(super::FILE))?, is_still: true };
+        let connection = connection::open_still(&folder.join(super::FILE))?;
         // What it reads must be a book of this version: migrating needs space.
-        if schema::BOOK.is_present(&reader.connection)? { Ok(reader) } else { Err(Error::Full) }
+        if schema::BOOK.is_present(&connection)? { Self::on(connection, true) } else { Err(Error::Full) }
+    }
+
+    fn on(connection: Connection, is_still: bool) -> Result<Self> {
+        let found = search::Found::on(&connection)?;
+        Ok(Self { connection, found, is_still })
     }
 
     /// Whether the book must not be written to while this lives.
@@ -225,30 +133,6 @@ impl Reader {
         get_many(&self.connection, whom)
     }
 
-    pub fn page(&self, query: &PageQuery) -> Result<Page> {
-        let snapshot = self.connection.unchecked_transaction().map_err(fault::meaning)?;
-        let matching = Matching::of(query);
-        let total = if matching.is_everything() { head(&snapshot)?.contacts } else { matching.count(&snapshot)? };
-        let (sql, params) = matching.select(query);
-        let listed = snapshot
-            .prepare_cached(&sql)
-            .and_then(|mut statement| {
-                let rows = statement.query_map(params_from_iter(params), |row| {
-                    Ok((rows::contact(row)?, row.get::<_, Value>("sort_value")?))
-                })?;
-                rows.collect::<rusqlite::Result<Vec<_>>>()
-            })
-            .map_err(fault::meaning)?;
-        // One row more than asked was read, to know whether there is a next page.
-        let limit = query.limit as usize;
-        let next = (listed.len() > limit && query.sort.len() <= 1)
-            .then(|| listed.get(limit.checked_sub(1)?))
-            .flatten()
-            .map(|(contact, key)| Cursor { key: key.clone(), id: contact.id.0 });
-        let contacts = listed.into_iter().take(limit).map(|(contact, _)| contact).collect();
-        Ok(Page { contacts, next, total })
-    }
-
     /// What is wrong with the file or with its sums, a sentence each.
     pub fn check(&self) -> Result<Vec<String>> {
         let mut wrong: Vec<String> = self
@@ -262,6 +146,10 @@ impl Reader {
             if count != 0 {
                 wrong.push(format!("{complaint} ({count})"));
             }
+        }
+        match search::disagreements(&self.connection)? {
+            0 => {}
+            count => wrong.push(format!("what search looks into is off ({count})")),
         }
         Ok(wrong)
     }
@@ -305,83 +193,3 @@ const CHECKS: [(&str, &str); 9] = [
         "one person is in the book twice",
     ),
 ];
-
-/// The folded text to look for. Something that looks like a phone number is looked for by its digits.
-fn needle(search: &str) -> Option<String> {
-    let folded = fold(search.trim());
-    let digits: String = folded.chars().filter(char::is_ascii_digit).collect();
-    let is_number = !digits.is_empty() && folded.chars().all(|c| c.is_ascii_digit() || "+-.() ".contains(c));
-    let needle = if is_number { digits } else { folded };
-    (!needle.is_empty()).then_some(needle)
-}
-
-/// Which contacts a query is about, as SQL and its parameters.
-struct Matching {
-    conditions: Vec<String>,
-    params: Vec<Value>,
-}
-
-impl Matching {
-    fn of(query: &PageQuery) -> Self {
-        let mut matching = Self { conditions: Vec::new(), params: Vec::new() };
-        if let Some(needle) = query.search.as_deref().and_then(needle) {
-            matching.conditions.push("instr(c.search_key, ?) > 0".to_owned());
-            matching.params.push(Value::Text(needle));
-        }
-        for filter in &query.filters {
-            filter.write(&mut matching.conditions, &mut matching.params);
-        }
-        matching
-    }
-
-    fn is_everything(&self) -> bool {
-        self.conditions.is_empty()
-    }
-
-    fn count(&self, connection: &Connection) -> Result<u64> {
-        let sql = format!("SELECT count(*) FROM contact c WHERE {}", self.conditions.join(" AND "));
-        connection
-            .prepare_cached(&sql)
-            .and_then(|mut statement| statement.query_row(params_from_iter(&self.params), |row| row.get(0)))
-            .map_err(fault::meaning)
-    }
-
-    fn select(&self, query: &PageQuery) -> (String, Vec<Value>) {
-        let by_creation = [(Sort::Created, Direction::Ascending)];
-        let sorts = if query.sort.is_empty() { &by_creation } else { query.sort.as_slice() };
-        let (first, direction) = sorts[0];
-        let key = first.key();
-        let (mut conditions, mut params) = (self.conditions.clone(), self.params.clone());
-        let mut offset = query.offset;
-        if let (Some(cursor), [_]) = (&query.after, sorts) {
-            let beyond = if direction == Direction::Ascending { ">" } else { "<" };
-            conditions.push(format!("({key}, c.id) {beyond} (?, ?)"));
-            params.extend([cursor.key.clone(), Value::Integer(cursor.id)]);
-            offset = 0;
-        }
-        let table = if sorts.iter().any(|(sort, _)| *sort == Sort::ChatId) { Sort::ChatId } else { first }.table();
-        let condition = if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
-        let mut order: Vec<_> =
-            sorts.iter().map(|(sort, direction)| format!("{} {}", sort.key(), direction.sql())).collect();
-        order.push(format!("c.id {}", direction.sql()));
-        params.extend([
-            Value::Integer(i64::from(query.limit) + 1),
-            Value::Integer(i64::try_from(offset).unwrap_or(i64::MAX)),
-        ]);
-        let columns = columns!().split(", ").map(|column| format!("c.{column}")).collect::<Vec<_>>().join(", ");
-        let sql = format!(
-            "SELECT {columns}, {key} AS sort_value FROM {table} WHERE {condition} ORDER BY {} LIMIT ? OFFSET ?",
-            order.join(", ")
-        );
-        (sql, params)
-    }
-}
-
-impl Direction {
-    fn sql(self) -> &'static str {
-        match self {
-            Self::Ascending => "ASC",
-            Self::Descending => "DESC",
-        }
-    }
-}

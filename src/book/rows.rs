@@ -1,7 +1,7 @@
 //! A contact as a row and back: the one place that knows both. The columns stand in one list, in the order in which
 //! `bind` gives and `contact` takes them.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use rusqlite::{CachedStatement, Connection, Row, ToSql, params, types::Type};
 use uuid::Uuid;
@@ -27,8 +27,8 @@ pub(super) use columns;
 const INSERT: &str = concat!(
     "INSERT INTO contact (",
     columns!(),
-    ", sort_key, search_key, email_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43)"
+    ", sort_key, email_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42)"
 );
 
 // The numbers are for life; the time of creation too, until two contacts turn out to be one.
@@ -36,10 +36,13 @@ const UPDATE: &str = "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last 
     saved_source = ?8, push = ?9, push_at = ?10, push_source = ?11, business = ?12, business_at = ?13, \
     business_source = ?14, email = ?15, company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, \
     address = ?21, country_code = ?22, country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, \
-    params = ?28, opted_in = ?29, blocked = ?30, last_message_at = ?31, conversation_count = ?32, \
+    params = ?28, opted_in = ?29, blocked = ?30, conversation_count = ?32, \
     created_at = ?33, updated_at = ?34, revision = ?35, source_id = ?36, status_id = ?37, groups = ?38, first_revision = ?39, times = ?40, \
-    sort_key = ?41, search_key = ?42, email_key = ?43 \
+    sort_key = ?41, email_key = ?42 \
     WHERE id = ?1 AND uuid = ?2";
+
+// Apart from the others, and only when it moves: an update that names a column writes its index anew, whatever the value.
+const HEARD: &str = "UPDATE contact SET last_message_at = ?2 WHERE id = ?1 AND last_message_at IS NOT ?2";
 
 const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at, merged_into) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -51,33 +54,36 @@ pub(super) struct Writer<'c> {
     connection: &'c Connection,
     insert: Option<CachedStatement<'c>>,
     update: Option<CachedStatement<'c>>,
+    heard: Option<CachedStatement<'c>>,
 }
 
 impl<'c> Writer<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, insert: None, update: None }
+        Self { connection, insert: None, update: None, heard: None }
     }
 
     pub(super) fn insert(&mut self, contact: &Contact) -> Result<()> {
-        write(self.connection, &mut self.insert, INSERT, contact)
+        bind(kept(self.connection, &mut self.insert, INSERT)?, contact).map_err(fault::meaning)
     }
 
     pub(super) fn update(&mut self, contact: &Contact) -> Result<()> {
-        write(self.connection, &mut self.update, UPDATE, contact)
+        bind(kept(self.connection, &mut self.update, UPDATE)?, contact).map_err(fault::meaning)?;
+        kept(self.connection, &mut self.heard, HEARD)?
+            .execute(params![contact.id.0, contact.last_message_at.map(Moment::millis)])
+            .map_err(fault::meaning)?;
+        Ok(())
     }
 }
 
-fn write<'c>(
+fn kept<'c, 's>(
     connection: &'c Connection,
-    kept: &mut Option<CachedStatement<'c>>,
+    kept: &'s mut Option<CachedStatement<'c>>,
     sql: &str,
-    contact: &Contact,
-) -> Result<()> {
-    let statement = match kept {
-        Some(statement) => statement,
-        None => kept.insert(connection.prepare_cached(sql).map_err(fault::meaning)?),
-    };
-    bind(statement, contact).map_err(fault::meaning)
+) -> Result<&'s mut CachedStatement<'c>> {
+    match kept {
+        Some(statement) => Ok(statement),
+        None => Ok(kept.insert(connection.prepare_cached(sql).map_err(fault::meaning)?)),
+    }
 }
 
 /// The row goes with all that is private; the tombstone keeps the ids, so that a feed can tell of it.
@@ -170,7 +176,6 @@ fn bind(statement: &mut CachedStatement<'_>, contact: &Contact) -> rusqlite::Res
     next(&contact.first_revision.number())?;
     next(&times(&contact.times))?;
     next(&fold(&contact.display()))?;
-    next(&search_key(contact))?;
     next(&card.email.as_deref().map(fold))?;
     match statement.raw_execute()? {
         1 => Ok(()),
@@ -275,22 +280,4 @@ fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, place: usize) -> rus
 
 fn damaged(place: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(place, Type::Text, Box::new(error))
-}
-
-fn search_key(contact: &Contact) -> String {
-    let Contact { names, card, .. } = contact;
-    let mut lines = String::new();
-    let mut line = |text: Option<&str>| {
-        if let Some(text) = text {
-            let _ = writeln!(lines, "{text}");
-        }
-    };
-    line(names.saved.full().as_deref());
-    line(names.business.as_ref().map(|seen| seen.name.as_str()));
-    line(names.push.as_ref().map(|seen| seen.name.as_str()));
-    line(contact.phone.as_ref().map(Digits::as_str));
-    line(contact.lid.as_ref().map(Digits::as_str));
-    line(card.email.as_deref());
-    line(card.company.as_deref());
-    fold(&lines)
 }

@@ -24,6 +24,7 @@ pub(super) const BOOK: Schema = Schema {
         include_str!("migrations/0004_webhooks.sql"),
         include_str!("migrations/0005_companion.sql"),
         include_str!("migrations/0006_mapping_order.sql"),
+        include_str!("migrations/0007_search.sql"),
     ],
 };
 

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{Command, InstanceCommand, TokenCommand, say};
+use super::{Command, InstanceCommand, TokenCommand, port, say};
 use crate::{
     app::App,
     config::Config,
@@ -21,10 +21,11 @@ use crate::{
 };
 
 /// What an errand brings back: the JSON, and the same for people.
-struct Report {
-    json: Value,
-    text: String,
-    is_good: bool,
+pub(super) struct Report {
+    pub(super) json: Value,
+    /// Nothing, if the errand has written to standard output itself.
+    pub(super) text: String,
+    pub(super) is_good: bool,
 }
 
 pub async fn run(config: &Config, command: Command, is_json: bool) -> anyhow::Result<ExitCode> {
@@ -36,18 +37,18 @@ pub async fn run(config: &Config, command: Command, is_json: bool) -> anyhow::Re
         sessions.display()
     );
     let report = match Folder::make(sessions)?.note() {
-        Some(note) => carry_out(&Remote::new(note)?, command).await,
-        None => at_own_gateway(config, command).await,
+        Some(note) => carry_out(&Remote::new(note)?, command, is_json).await,
+        None => at_own_gateway(config, command, is_json).await,
     }?;
-    if is_json {
-        say(&report.json)?;
-    } else {
-        say(report.text.trim_end())?;
+    match report.text.trim_end() {
+        "" => {}
+        _ if is_json => say(&report.json)?,
+        text => say(text)?,
     }
     Ok(if report.is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn at_own_gateway(config: &Config, command: Command) -> anyhow::Result<Report> {
+async fn at_own_gateway(config: &Config, command: Command, is_json: bool) -> anyhow::Result<Report> {
     let mut config = config.clone();
     config.http.listen = ([127, 0, 0, 1], 0).into();
     config.http.workers = 1;
@@ -58,7 +59,7 @@ async fn at_own_gateway(config: &Config, command: Command) -> anyhow::Result<Rep
     let serving = tokio::spawn(app.run(async {
         let _ = is_done.await;
     }));
-    let report = carry_out(&remote, command).await;
+    let report = carry_out(&remote, command, is_json).await;
     // The connection must be gone before the gateway waits for its connections to end.
     drop(remote);
     let _ = done.send(());
@@ -66,13 +67,15 @@ async fn at_own_gateway(config: &Config, command: Command) -> anyhow::Result<Rep
     report
 }
 
-async fn carry_out(remote: &Remote, command: Command) -> anyhow::Result<Report> {
+async fn carry_out(remote: &Remote, command: Command, is_json: bool) -> anyhow::Result<Report> {
     match command {
         Command::Serve => unreachable!("serving is no errand"),
         Command::Instance(command) => instance(remote, command).await,
         Command::Token(command) => token(remote, command).await,
         Command::Check { instance } => check(remote, instance).await,
         Command::Backup { folder } => back_up(remote, &folder).await,
+        Command::Import(wish) => port::import(remote, wish, is_json).await,
+        Command::Export(wish) => port::export(remote, wish, is_json).await,
     }
 }
 
@@ -206,12 +209,12 @@ async fn all_instances(remote: &Remote) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-fn good(json: Value, text: String) -> Report {
+pub(super) fn good(json: Value, text: String) -> Report {
     Report { json, text, is_good: true }
 }
 
 /// A value for people: text without quotes, nothing for null.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
@@ -235,7 +238,7 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = Vec<String>
 }
 
 /// Whatever was typed stays one segment of the path.
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 

@@ -3,6 +3,7 @@
 
 mod errand;
 mod logging;
+mod port;
 mod serve;
 
 use std::{
@@ -60,6 +61,14 @@ enum Command {
     Check { instance: Option<String> },
     /// Copy all address books into a new folder, also while they are being written to
     Backup { folder: PathBuf },
+    /// Put the contacts of a CSV, vCard or NDJSON file into an address book
+    ///
+    /// Exits with 1 if any row was refused; each is named on standard error with its line, and keeps no other out. If it is
+    /// cut short, run it again: a row that says what the book holds already changes nothing.
+    #[command(after_long_help = port::columns_help())]
+    Import(port::ImportWish),
+    /// Write an address book into a CSV, vCard or NDJSON file
+    Export(port::ExportWish),
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,6 +17,10 @@ pub fn whole(value: &Value) -> Option<i64> {
 pub struct Fields(Map<String, Value>);
 
 impl Fields {
+    pub fn of(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

@@ -18,6 +18,7 @@ mod room;
 mod schemas;
 mod time;
 mod trace;
+mod turns;
 mod v1;
 
 use std::{sync::Arc, time::Duration};
@@ -32,6 +33,7 @@ use crate::{
 };
 
 pub use trace::{RequestSpan, observe};
+pub use turns::Turns;
 
 /// What every room is handed.
 pub struct Door {
@@ -40,6 +42,8 @@ pub struct Door {
     pub companions: Arc<Companions>,
     pub limits: Limits,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Of each instance, the files that are being imported.
+    pub imports: Turns,
     /// Becomes true when the server is about to stop.
     pub stopping: watch::Receiver<bool>,
 }

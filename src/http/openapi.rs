@@ -119,8 +119,10 @@ fn say_what_may_be_absent(document: &mut Value) {
             never_null(&mut parameter["schema"]);
         }
         if let Some(body) = operation.get_mut("requestBody") {
-            let schema = &body["content"]["application/json"]["schema"];
-            body["required"] = requires_something(schema, &schemas).into();
+            // What is no JSON is a file, and not to be left out.
+            let schema = body["content"].get("application/json").map(|json| &json["schema"]);
+            let is_required = schema.is_none_or(|schema| requires_something(schema, &schemas));
+            body["required"] = is_required.into();
         }
     }
 }

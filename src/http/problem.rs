@@ -67,6 +67,13 @@ pub enum Details {}
 
 impl Tongue for Details {
     fn tell(fault: &Fault) -> HttpResponse {
+        Self::tell_with(fault, None)
+    }
+}
+
+impl Details {
+    /// With one more thing that a program may want to know.
+    pub fn tell_with(fault: &Fault, more: Option<(&str, Value)>) -> HttpResponse {
         let status = fault.status();
         let mut problem = json!({
             "type": "about:blank",
@@ -75,7 +82,7 @@ impl Tongue for Details {
             "code": code(fault),
             "detail": fault.sentence(),
         });
-        if let Some((key, value)) = extension(fault) {
+        for (key, value) in extension(fault).into_iter().chain(more) {
             problem[key] = value;
         }
         fault.respond(status).content_type("application/problem+json").body(problem.to_string())

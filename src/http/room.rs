@@ -248,6 +248,64 @@ impl FromRequest for Heard {
     }
 }
 
+/// A request whose body is taken as it arrives, however large it is.
+pub struct Arriving {
+    pub heard: Heard,
+    pub body: Pieces,
+}
+
+/// A body, piece by piece.
+pub struct Pieces {
+    payload: Payload,
+    limits: Limits,
+    is_over: bool,
+}
+
+impl FromRequest for Arriving {
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let limits = request.app_data::<Data<Door>>().expect("every room has a door").limits;
+        let heard = Heard { request: request.clone(), body: Ok(Bytes::new()) };
+        std::future::ready(Ok(Self { heard, body: Pieces { payload: payload.take(), limits, is_over: false } }))
+    }
+}
+
+impl Pieces {
+    /// The next piece; `None` at the end. The clock is set for each anew: a body may be large, but must not stand still.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let next = match self.payload.next().now_or_never() {
+            Some(next) => Ok(next),
+            None => tokio::time::timeout(self.limits.body_timeout, self.payload.next()).await,
+        };
+        let piece = next.map(Option::transpose);
+        self.is_over = !matches!(piece, Ok(Ok(Some(_))));
+        match piece {
+            Ok(Ok(piece)) => Ok(piece),
+            Ok(Err(_)) => Err(Fault::Malformed("The body broke off.".into())),
+            Err(_) => Err(Fault::TooSlow),
+        }
+    }
+
+    /// Reads on, within bounds, what nobody wants any more: on a connection that closes too early the answer may be lost.
+    pub async fn let_go(&mut self) {
+        let (mut left, patience) = (self.limits.body.saturating_mul(16), self.limits.body_timeout);
+        let reading = async {
+            while let Ok(Some(piece)) = self.next().await {
+                left = left.saturating_sub(piece.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(patience, reading).await;
+    }
+}
+
 impl Heard {
     /// The body as a JSON object; no body at all is an empty one.
     pub fn json<'a, T: serde::Deserialize<'a> + Default>(&'a self) -> Result<T, Fault> {

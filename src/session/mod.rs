@@ -27,8 +27,8 @@ use tokio::{
 use crate::{
     book::{Changes, DeadLetter, Errand, Head, HookWork, Known, NameStory, Page, PageQuery, Progress, Reader, SyncAct},
     domain::{
-        ChatId, Contact, Digits, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register, RegisterEdit,
-        Result, Revision, Sync, SyncState, Who,
+        Act, ChatId, Contact, ContactId, Digits, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register,
+        RegisterEdit, Result, Revision, Sync, SyncState, Who,
     },
 };
 pub use desk::Settled;
@@ -88,6 +88,16 @@ impl Session {
     /// Many edits in one commit, an outcome for each. `whole`: if one fails, none is carried out.
     pub async fn edit_many(&self, edits: Vec<Edit>, whole: bool) -> Result<Settled> {
         self.answer(|answer| self.actor.post(Letter::Many(Bundle { edits, whole }, answer))).await
+    }
+
+    /// What would come of these edits, were they carried out in one commit. Nothing is stored.
+    pub async fn rehearse(&self, mut edits: Vec<Edit>) -> Result<Vec<Result<Outcome>>> {
+        let Some(Edit { at, source, .. }) = edits.last().cloned() else { return Ok(Vec::new()) };
+        // Nobody ever has this number: an edit that must fail takes the whole bundle back.
+        edits.push(Edit::new(Who::Id(ContactId(-1)), Act::Delete, at, source));
+        let mut settled = self.edit_many(edits, true).await?;
+        settled.outcomes.pop();
+        Ok(settled.outcomes)
     }
 
     /// One change of the groups, sources or statuses.

@@ -23,7 +23,7 @@ pub use companion::{Companions, Health, HealthState, Pulled, parse_url};
 pub use couriers::Couriers;
 pub use destination::{AllowList, Destination};
 pub use outside::{Outside, Resolved, Resolver, SystemResolver};
-pub use remote::{Remote, RemoteError};
+pub use remote::{Download, Remote, RemoteError};
 pub use shown::{JsonContact, JsonNames, rfc3339};
 pub use signature::Secret;
 pub use tls::install_tls;

@@ -14,6 +14,7 @@ use crate::{
     shared::{
         rows::{self, Entry},
         server::{Home, Server},
+        within,
     },
     support::text,
 };
@@ -31,10 +32,24 @@ fn help_lists_the_commands() {
     let output = Home::new().run(&["--help"]);
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in ["serve", "instance", "token", "check", "backup", "--config", "--sessions", "--listen", "--json"] {
+    for word in [
+        "serve",
+        "instance",
+        "token",
+        "check",
+        "backup",
+        "import",
+        "export",
+        "--config",
+        "--sessions",
+        "--listen",
+        "--json",
+    ] {
         assert!(help.contains(word), "{word}: {help}");
     }
-    for (command, word) in [("instance", "remove"), ("token", "rotate")] {
+    for (command, word) in
+        [("instance", "remove"), ("token", "rotate"), ("import", "phone#value"), ("export", "--vcard-version")]
+    {
         let output = Home::new().run(&[command, "--help"]);
         assert!(String::from_utf8(output.stdout).unwrap().contains(word));
     }
@@ -305,4 +320,76 @@ fn for_people_it_prints_text() {
     assert!(listed.starts_with("INSTANCE") && listed.contains("shop"), "{listed}");
     assert_eq!(String::from_utf8(home.run(&["check"]).stdout).unwrap(), "shop: sound, 0 contacts\n");
     assert!(String::from_utf8(home.run(&["token", "list", "shop"]).stdout).unwrap().contains("active"));
+}
+
+#[rstest]
+#[case::with_a_running_server(true)]
+#[case::without_a_server(false)]
+#[test]
+fn a_file_comes_in_and_goes_out(#[case] is_running: bool) {
+    let home = Home::new();
+    let _server = is_running.then(|| home.serve());
+    home.json(&["instance", "create", "shop"]);
+    std::fs::write(home.path("some.csv"), "Phone,Name,Size\n+49 170 1234567,Bob Smith,43\n").unwrap();
+
+    let rehearsed = home.json(&["import", "shop", "some.csv", "--dry-run"]);
+    assert_eq!((&rehearsed["created"], &rehearsed["dry_run"]), (&json!(1), &json!(true)));
+    let done = home.json(&["import", "shop", "some.csv"]);
+    assert_eq!((&done["created"], &done["ignored"]), (&json!(1), &json!(["Size"])));
+    let again = home.run(&["import", "shop", "some.csv"]);
+    let said = String::from_utf8(again.stdout).unwrap();
+    assert!(
+        said.starts_with("1 rows: 0 created, 0 updated, 0 merged, 1 unchanged, 0 refused\nnot taken: Size"),
+        "{said}"
+    );
+
+    let file = home.json(&["export", "shop", "--output", "out.vcf"]);
+    assert_eq!((&file["file"], &file["format"]), (&json!("out.vcf"), &json!("vcf")));
+    let card = std::fs::read_to_string(home.path("out.vcf")).unwrap();
+    assert!(card.contains("FN:Bob Smith\r\n") && card.contains("waid=491701234567"), "{card}");
+    assert_eq!(mode(&home.path("out.vcf")), 0o600);
+    assert!(home.complaint(&["export", "shop", "--output", "out.vcf"]).contains("exists already"));
+    assert_eq!(home.json(&["import", "shop", "out.vcf"])["unchanged"], 1);
+
+    let piped = home.run(&["export", "shop", "--format", "ndjson"]);
+    assert_eq!(serde_json::from_slice::<Value>(&piped.stdout).unwrap()["phone"], "491701234567");
+}
+
+#[test]
+fn refused_rows_are_named_by_their_lines_and_end_with_one() {
+    let home = Home::new();
+    home.json(&["instance", "create", "shop"]);
+    let rows: String = (0..500).map(|n| format!("4917{n:08},Person {n}\n")).collect();
+    std::fs::write(home.path("some.csv"), format!("phone,name\n0170,Nobody\n{rows}\"never,closed")).unwrap();
+    let output = home.run(&["import", "shop", "some.csv"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("502 rows: 500 created,"));
+    let refused = String::from_utf8(output.stderr).unwrap();
+    assert!(refused.starts_with("line 2: phone begins with 0"), "{refused}");
+    assert!(refused.contains("line 503: row has a quotation mark that is never closed"), "{refused}");
+
+    std::fs::write(home.path("nobody.csv"), "name\nBob\n").unwrap();
+    for (arguments, says) in [
+        (&["import", "shop", "nobody.csv"][..], "no column of phone numbers"),
+        (&["import", "nowhere", "some.csv"], "no such instance"),
+        (&["import", "shop", "missing.csv"], "missing.csv cannot be read"),
+        (&["import", "shop", "-"], "--format"),
+        (&["export", "nowhere"], "no such instance"),
+        (&["export", "shop", "--vcard-version", "2.1", "--format", "vcf"], "3.0 or 4.0"),
+    ] {
+        let complaint = home.complaint(arguments);
+        assert!(complaint.contains(says), "{arguments:?}: {complaint}");
+    }
+}
+
+#[test]
+fn an_import_reads_standard_input() {
+    use std::io::Write as _;
+    let home = Home::new();
+    home.json(&["instance", "create", "shop"]);
+    let mut command = home.command(["import", "shop", "-", "--format", "ndjson", "--json"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"phone\": \"4917011\", \"name\": \"Bob\"}\n").unwrap();
+    let output = within("the import", move || child.wait_with_output().unwrap());
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["created"], 1);
 }

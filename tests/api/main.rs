@@ -27,6 +27,8 @@ mod v1_changes;
 mod v1_companion;
 mod v1_contacts;
 mod v1_events;
+mod v1_export;
+mod v1_import;
 mod v1_instances;
 mod v1_names;
 mod v1_observations;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::{TestApp, told};
 
 /// Every route, where it is mounted first, with its verbs.
-const ROUTES: [(&str, &str); 75] = [
+const ROUTES: [(&str, &str); 77] = [
     ("/healthz", "GET"),
     ("/readyz", "GET"),
     ("/metrics", "GET"),
@@ -34,6 +34,8 @@ const ROUTES: [(&str, &str); 75] = [
     ("/v1/instances/{i}/events", "GET"),
     ("/v1/instances/{i}/observations", "POST"),
     ("/v1/instances/{i}/observations/waha", "DELETE GET POST PUT"),
+    ("/v1/instances/{i}/export", "GET"),
+    ("/v1/instances/{i}/import", "POST"),
     ("/v1/instances/{i}/tokens", "GET POST"),
     ("/v1/instances/{i}/tokens/{t}", "DELETE GET"),
     ("/v1/instances/{i}/tokens/{t}/rotate", "POST"),

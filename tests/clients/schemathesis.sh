@@ -56,7 +56,7 @@ include-tag = "Hypersender"
 parameters = { "path.instance" = "demo" }
 
 [[operations]]
-include-path-regex = '^/v1/instances/\{i\}/(contacts|observations|changes)'
+include-path-regex = '^/v1/instances/\{i\}/(contacts|observations|changes|import|export)'
 parameters = { "path.i" = "demo" }
 
 [[operations]]

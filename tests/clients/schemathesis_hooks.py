@@ -1,7 +1,7 @@
 """Schemathesis: what no schema can say of a good request. Values that are wrong on purpose pass as they are."""
 
 import re
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import schemathesis
 
@@ -73,3 +73,18 @@ def refusals_of_good_requests(context, response, case):
                 assert any(words in sentence for words in ("exist", "already", "duplicate", "belong")), sentence
     if operation == "superwaba_import" and response.status_code == 400:
         assert "json" not in response.request.headers.get("Content-Type", ""), response.text
+
+
+FLAG = "([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01])?"
+IMPORT_QUERY = {"format": "(csv|vcf|ndjson)?", "empty": "(keep|clear)?", "dry_run": FLAG, "create": FLAG}
+
+
+@schemathesis.check
+def wrong_queries_of_imports(context, response, case):
+    """A file may hold anything and is read all the same; the query may not."""
+    if case.operation.definition.raw.get("operationId") != "v1_import":
+        return
+    # What was sent: of what was made up, an empty list is not.
+    for name, value in parse_qsl(urlsplit(response.request.url).query, keep_blank_values=True):
+        if name not in IMPORT_QUERY or not re.fullmatch(IMPORT_QUERY[name], value.strip(), re.I):
+            assert response.status_code >= 400, name

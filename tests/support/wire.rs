@@ -50,6 +50,11 @@ impl Wire {
         self.ask(&format!("POST {target}"), &["Content-Type: application/json"], body.to_string().as_bytes())
     }
 
+    /// Says that nothing more will be sent, and still listens.
+    pub fn finish_sending(&mut self) -> io::Result<()> {
+        self.stream.get_mut().shutdown(std::net::Shutdown::Write)
+    }
+
     /// The next answer, whole. An end before its first byte is `UnexpectedEof` with `Unanswered` for its text.
     pub fn answer(&mut self) -> io::Result<Answer> {
         self.read(false)

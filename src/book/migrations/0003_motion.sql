@@ -3,6 +3,9 @@
 
 ALTER TABLE contact ADD COLUMN first_revision INTEGER NOT NULL DEFAULT 0;  -- with which the contact came into the book
 ALTER TABLE contact ADD COLUMN times TEXT;       -- JSON object: field → when it was last written; names have their own
+-- The newest saved names that were replaced: JSON array of [first, last, saved_at, source, revision], newest first. Last, and
+-- in the contact's own row: a rename touches no other page for it, and whoever lists contacts does not read it.
+ALTER TABLE contact ADD COLUMN earlier TEXT;
 
 UPDATE contact SET first_revision = revision;
 
@@ -44,14 +47,3 @@ CREATE TABLE deletion (
 
 CREATE INDEX deletion_by_age ON deletion (deleted_at);
 CREATE INDEX tombstone_by_age ON tombstone (deleted_at);
-
--- Saved names that were replaced; the newest of them are kept.
-CREATE TABLE earlier_name (
-    contact_id INTEGER NOT NULL REFERENCES contact (id),
-    revision   INTEGER NOT NULL,         -- with which it was replaced
-    first      TEXT,
-    last       TEXT,
-    saved_at   INTEGER NOT NULL,
-    source     TEXT    NOT NULL,
-    PRIMARY KEY (contact_id, revision)
-) STRICT, WITHOUT ROWID;

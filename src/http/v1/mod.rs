@@ -8,6 +8,7 @@ mod contacts;
 mod instances;
 mod instances_wire;
 mod observations;
+mod port;
 mod row;
 mod webhooks;
 
@@ -26,7 +27,7 @@ type Answer = Result<HttpResponse, Problem<Details>>;
 
 pub fn mount(config: &mut web::ServiceConfig, _: &Mounts) {
     let routes = observations::add(contacts::add(instances::add(web::scope("/v1"))));
-    let routes = companion::add(webhooks::add(changes::add(routes)));
+    let routes = port::add(companion::add(webhooks::add(changes::add(routes))));
     config.service(routes.default_service(web::to(no_route::<Details>)));
 }
 
@@ -38,6 +39,7 @@ pub fn describe() -> Document {
         changes::Description::openapi(),
         webhooks::Description::openapi(),
         companion::Description::openapi(),
+        port::Description::openapi(),
     ];
     rooms.into_iter().fold(instances::Description::openapi(), Document::merge_from)
 }

@@ -197,13 +197,13 @@ impl<'book> Batch<'book> {
         let before = self.present(place);
         self.state.head.revision = self.state.head.revision.next();
         contact.revision = self.state.head.revision;
+        let contact = Arc::new(contact);
         self.plan_update(place, &contact, hand);
         let (saved, now) = (&before.names.saved, &contact.names.saved);
         if saved.full().is_some() && saved.full() != now.full() {
             let (id, revision, saved) = (contact.id, contact.revision, saved.clone());
             self.writes.push(Write::Outdate { contact: id, revision, saved });
         }
-        let contact = Arc::new(contact);
         self.put(place, &contact);
         outcome(Change::Updated, contact)
     }
@@ -259,8 +259,8 @@ impl<'book> Batch<'book> {
         if !matters || contact == *present {
             return Ok(outcome(Change::Unchanged, present));
         }
-        self.plan_update(place, &contact, hand);
         let contact = Arc::new(contact);
+        self.plan_update(place, &contact, hand);
         self.put(place, &contact);
         Ok(outcome(Change::Unchanged, contact))
     }
@@ -274,13 +274,13 @@ impl<'book> Batch<'book> {
     }
 
     /// Several changes of one contact become one write.
-    fn plan_update(&mut self, place: usize, contact: &Contact, hand: Hand<'_>) {
+    fn plan_update(&mut self, place: usize, contact: &Arc<Contact>, hand: Hand<'_>) {
         let before = self.present(place);
         let mut now = Touched {
             chat_ids: !contact.chat_ids().eq(before.chat_ids()),
             groups: contact.card.groups != before.card.groups,
         };
-        let stored = Arc::new(contact.clone());
+        let stored = Arc::clone(contact);
         // An id that somebody else had until now: what is planned for them comes first.
         let gains_id = contact.chat_ids().any(|id| !before.chat_ids().any(|had| had == id));
         let may_revise = |write: &usize| !gains_id && *write >= hand.may_revise_from;

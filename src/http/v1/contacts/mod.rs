@@ -6,7 +6,7 @@ mod conditions;
 mod list;
 mod names;
 mod shown;
-mod written;
+pub(super) mod written;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, Scope as Routes,
