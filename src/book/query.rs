@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use crate::{
-    book::{Head, connection, fault, rows, rows::columns, schema, search},
+    book::{Changed, Head, connection, fault, rows, rows::columns, schema, search},
     domain::{Contact, ContactId, Epoch, Error, Result, Revision, Who, fold},
 };
 
@@ -135,12 +135,45 @@ impl Reader {
 
     /// What is wrong with the file or with its sums, a sentence each.
     pub fn check(&self) -> Result<Vec<String>> {
+        let damage = self.damage()?;
+        if damage.is_empty() { self.sums() } else { Ok(damage) }
+    }
+
+    /// Where the file is not what was written, a sentence each: its structure is broken, or rows cannot be read. Whatever
+    /// it answers from then on may be wrong.
+    pub fn damage(&self) -> Result<Vec<String>> {
         let mut wrong: Vec<String> = self
             .connection
             .prepare("PRAGMA integrity_check(20)")
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(fault::meaning)?;
         wrong.retain(|line| line != "ok");
+        if wrong.is_empty() {
+            match self.read_everything() {
+                Err(Error::Internal(error)) => {
+                    tracing::error!(%error, "a row cannot be read");
+                    wrong.push("rows cannot be read".to_owned());
+                }
+                read => read?,
+            }
+        }
+        Ok(wrong)
+    }
+
+    fn read_everything(&self) -> Result<()> {
+        let mut after = Revision::default();
+        loop {
+            let changes = self.changes(after, 1000)?;
+            after = changes.rows.last().map_or(after, Changed::revision);
+            if !changes.is_truncated {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What does not come out as it must although everything can be read, a sentence each.
+    pub fn sums(&self) -> Result<Vec<String>> {
+        let mut wrong = Vec::new();
         for (question, complaint) in CHECKS {
             let count: i64 = self.connection.query_row(question, [], |row| row.get(0)).map_err(fault::meaning)?;
             if count != 0 {

@@ -294,6 +294,11 @@ impl Actor {
         }
     }
 
+    /// Sets the book aside, for what a check has found.
+    pub(super) fn condemn(&self) {
+        self.recover(&mut self.desk(), &Error::Quarantined);
+    }
+
     /// A folder that is no longer there was set aside before, and comes back when somebody puts it back.
     fn set_aside(&self) {
         let now = Moment::from(SystemTime::now()).millis();

@@ -4,6 +4,7 @@
 
 mod backup;
 mod crash;
+mod damage;
 mod diary;
 mod dice;
 mod disk;
