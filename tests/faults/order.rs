@@ -107,17 +107,18 @@ fn the_answer_comes_after_the_disk() {
     let Some(trace) = Trace::begin(&home, &server, calls) else { return };
     let mut wire = server.wire();
     (1..=REQUESTS).for_each(|number| save(&mut wire, &entry, number));
-    server.kill();
+    // In order: a kill would cut the trace off in the midst of a call.
+    assert_eq!(server.stop().code(), Some(0));
 
-    let (mut answers, mut is_synced) = (0, false);
-    for line in trace.lines() {
+    let (mut answers, mut is_synced, lines) = (0, false, trace.lines());
+    for (place, line) in lines.iter().enumerate() {
         let is_log = line.contains("traced/book.db-wal>");
         if is_log && line.starts_with("pwrite64(") {
             is_synced = false;
         } else if is_log && line.starts_with("fdatasync(") {
             is_synced = line.ends_with("= 0");
         } else if line.contains("HTTP/1.1 200") {
-            assert!(is_synced, "answer {answers} left before the disk had it");
+            assert!(is_synced, "answer {answers} left first: {:#?}", &lines[place.saturating_sub(8)..=place]);
             answers += 1;
             is_synced = false;
         }
@@ -150,7 +151,7 @@ fn one_sync_serves_many_answers() {
             });
         }
     });
-    server.kill();
+    assert_eq!(server.stop().code(), Some(0));
     let syncs = trace.lines().iter().filter(|line| line.contains("crowded/book.db") && line.contains("= 0")).count();
     println!("order: {writes} answers to {CLIENTS} clients with {syncs} fdatasyncs: {} each", writes / syncs.max(1));
     assert!(syncs > 0 && writes >= 8 * syncs);
