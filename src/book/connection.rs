@@ -30,7 +30,11 @@ pub(crate) fn create_file(path: &Path) -> Result<()> {
 /// What was made, renamed or removed in a folder is only sure to be there after a power cut when the folder is synced as
 /// well: syncing a file says nothing of its name.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    match File::open(folder)?.sync_all() {
+        // Some file systems know no such thing, and keep names in their own way.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
 }
 
 pub(crate) fn open(path: &Path) -> Result<Connection> {

@@ -14,6 +14,7 @@ mod log;
 mod matrix;
 mod one_person;
 mod openapi;
+mod sealed;
 mod shutdown;
 mod superwaba_bad_input;
 mod superwaba_bulk;
