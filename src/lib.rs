@@ -30,7 +30,8 @@
 //!
 //! # Promises, and where they are kept
 //!
-//! - *A success is on disk.* `book::connection` sets `synchronous=FULL`; `session::actor` answers after the commit.
+//! - *A success is on disk.* `book::connection` sets `synchronous=FULL`; `session::actor` answers after the commit;
+//!   whoever makes or renames a file syncs its folder (`book::connection::sync_folder`). `tests/faults` cuts the power.
 //! - *No writer touches another's name.* `domain::edit` and `domain::observation`, with property tests beside them.
 //! - *Digits are never rewritten, a LID is never guessed.* `domain::chat_id`.
 //! - *One person is one contact, whatever the order in which things are learned.* Every field has its time
@@ -50,7 +51,8 @@
 //!   costs is in docs/search.md.
 //! - *Nobody is waited for without an end.* `app::connection` cuts unfinished heads and unread answers, `http::room` bodies.
 //! - *A full book refuses before it writes.* `session::desk::bounds`; deletions always go on.
-//! - *One damaged book hurts one instance.* `session::actor` sets it aside whole.
+//! - *One damaged book hurts one instance.* `session::actor` sets it aside whole, also when a check finds it.
+//! - *A full disk can be read.* `session::actor` reads a closed book as it lies when there is no room to open it.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.
 //!
 //! # How to add a dialect

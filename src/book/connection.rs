@@ -27,6 +27,16 @@ pub(crate) fn create_file(path: &Path) -> Result<()> {
     }
 }
 
+/// What was made, renamed or removed in a folder is only sure to be there after a power cut when the folder is synced as
+/// well: syncing a file says nothing of its name.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // Some file systems know no such thing, and keep names in their own way.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
+}
+
 pub(crate) fn open(path: &Path) -> Result<Connection> {
     let connection = with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // FULL is the default for WAL here; it is what "durable" means, so it is said.
@@ -46,6 +56,24 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// For a full disk: a book whose log is folded in can be read without the files that SQLite would make beside it. Nobody
+/// may open it for writing meanwhile.
+pub(crate) fn open_still(path: &Path) -> Result<Connection> {
+    let log = path.with_extension("db-wal");
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(Error::Full);
+    }
+    let Some(text) = path.to_str() else { return Err(Error::Full) };
+    let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let connection = Connection::open_with_flags(
+        format!("file:{text}?immutable=1"),
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    );
+    let connection = connection.map_err(fault::meaning)?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
 /// A consistent copy into a new file, while the original is being written to. `finish` may make it differ.
 pub(crate) fn copy(
     from: &Connection,
@@ -58,7 +86,8 @@ pub(crate) fn copy(
     backup::Backup::new(from, &mut copy).and_then(|backup| backup.step(-1)).map_err(fault::meaning)?;
     finish(&copy).map_err(fault::meaning)?;
     copy.close().map_err(|(_, error)| fault::meaning(error))?;
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::internal)
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::internal)?;
+    path.parent().map_or(Ok(()), sync_folder).map_err(Error::internal)
 }
 
 fn with_flags(path: &Path, access: OpenFlags) -> Result<Connection> {
@@ -68,10 +97,14 @@ fn with_flags(path: &Path, access: OpenFlags) -> Result<Connection> {
     // The caller is the only thread that uses the connection at a time, so SQLite's own mutexes are left out.
     let connection =
         Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fault::meaning)?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection) -> Result<()> {
     connection.busy_timeout(LOCK_WAIT).map_err(fault::meaning)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(fault::meaning)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(fault::meaning)?;
-    connection.pragma_update(None, "temp_store", "MEMORY").map_err(fault::meaning)?;
-    Ok(connection)
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(fault::meaning)
 }

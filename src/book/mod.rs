@@ -23,6 +23,7 @@ mod story;
 mod webhooks;
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -129,14 +130,23 @@ struct Has {
 }
 
 impl Book {
-    /// Makes a new, empty book in an existing folder. Refuses a folder that has one.
+    /// Makes a new, empty book in an existing folder. Refuses a folder that has one. It gets its name when it is whole, so
+    /// that being cut short leaves no book rather than half of one.
     pub fn create(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
-        connection::create_file(&path)?;
-        let epoch = uuid::Uuid::now_v7();
-        let mut connection = connection::open(&path)?;
+        if path.exists() {
+            return Err(Error::Duplicate { field: "book" });
+        }
+        let unfinished = folder.join("unfinished.db");
+        for leftover in ["unfinished.db", "unfinished.db-wal", "unfinished.db-shm"] {
+            let _ = fs::remove_file(folder.join(leftover));
+        }
+        connection::create_file(&unfinished)?;
+        let mut connection = connection::open(&unfinished)?;
         schema::BOOK.migrate(&mut connection)?;
-        connection.execute(schema::FIRST_HEAD, [epoch]).map_err(fault::meaning)?;
+        connection.execute(schema::FIRST_HEAD, [uuid::Uuid::now_v7()]).map_err(fault::meaning)?;
+        connection.close().map_err(|(_, error)| fault::meaning(error))?;
+        fs::rename(&unfinished, &path).and_then(|()| connection::sync_folder(folder)).map_err(Error::internal)?;
         Self::open(folder)
     }
 
@@ -144,6 +154,10 @@ impl Book {
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let mut connection = connection::open(&path)?;
+        if schema::BOOK.is_blank(&connection)? {
+            // SQLite takes an emptied file for a new one; a book never begins here.
+            return Err(Error::Quarantined);
+        }
         schema::BOOK.migrate(&mut connection)?;
         search::catch_up(&mut connection)?;
         let head = query::head(&connection)?;

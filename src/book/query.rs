@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use crate::{
-    book::{Head, connection, fault, rows, rows::columns, search},
+    book::{Changed, Head, connection, fault, rows, rows::columns, schema, search},
     domain::{Contact, ContactId, Epoch, Error, Result, Revision, Who, fold},
 };
 
@@ -105,13 +105,29 @@ pub(super) fn with_email(connection: &Connection, email: &str) -> Result<Vec<Con
 pub struct Reader {
     pub(super) connection: Connection,
     pub(super) found: search::Found,
+    is_still: bool,
 }
 
 impl Reader {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let connection = connection::open_for_reading(path)?;
+        Self::on(connection::open_for_reading(path)?, false)
+    }
+
+    /// Reads a book that nobody writes to as long as this lives, taking no space: `Full` if it cannot be read so.
+    pub fn open_still(folder: &Path) -> Result<Self> {
+        let connection = connection::open_still(&folder.join(super::FILE))?;
+        // What it reads must be a book of this version: migrating needs space.
+        if schema::BOOK.is_present(&connection)? { Self::on(connection, true) } else { Err(Error::Full) }
+    }
+
+    fn on(connection: Connection, is_still: bool) -> Result<Self> {
         let found = search::Found::on(&connection)?;
-        Ok(Self { connection, found })
+        Ok(Self { connection, found, is_still })
+    }
+
+    /// Whether the book must not be written to while this lives.
+    pub fn is_still(&self) -> bool {
+        self.is_still
     }
 
     pub fn head(&self) -> Result<Head> {
@@ -128,12 +144,45 @@ impl Reader {
 
     /// What is wrong with the file or with its sums, a sentence each.
     pub fn check(&self) -> Result<Vec<String>> {
+        let damage = self.damage()?;
+        if damage.is_empty() { self.sums() } else { Ok(damage) }
+    }
+
+    /// Where the file is not what was written, a sentence each: its structure is broken, or rows cannot be read. Whatever
+    /// it answers from then on may be wrong.
+    pub fn damage(&self) -> Result<Vec<String>> {
         let mut wrong: Vec<String> = self
             .connection
             .prepare("PRAGMA integrity_check(20)")
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(fault::meaning)?;
         wrong.retain(|line| line != "ok");
+        if wrong.is_empty() {
+            match self.read_everything() {
+                Err(Error::Internal(error)) => {
+                    tracing::error!(%error, "a row cannot be read");
+                    wrong.push("rows cannot be read".to_owned());
+                }
+                read => read?,
+            }
+        }
+        Ok(wrong)
+    }
+
+    fn read_everything(&self) -> Result<()> {
+        let mut after = Revision::default();
+        loop {
+            let changes = self.changes(after, 1000)?;
+            after = changes.rows.last().map_or(after, Changed::revision);
+            if !changes.is_truncated {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What does not come out as it must although everything can be read, a sentence each.
+    pub fn sums(&self) -> Result<Vec<String>> {
+        let mut wrong = Vec::new();
         for (question, complaint) in CHECKS {
             let count: i64 = self.connection.query_row(question, [], |row| row.get(0)).map_err(fault::meaning)?;
             if count != 0 {

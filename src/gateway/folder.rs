@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::{domain::InstanceId, gateway::secrets};
+use crate::{book::connection::sync_folder, domain::InstanceId, gateway::secrets};
 
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
@@ -31,7 +31,12 @@ impl Folder {
             .mode(0o700)
             .create(path)
             .with_context(|| format!("the sessions folder {} cannot be made", path.display()))?;
-        Ok(Self(path.canonicalize()?))
+        let path = path.canonicalize()?;
+        if let Some(parent) = path.parent() {
+            // Ours may be new in it. Whoever may not read the parent has made the folder before.
+            let _ = sync_folder(parent);
+        }
+        Ok(Self(path))
     }
 
     pub fn path(&self) -> &Path {

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::DirBuilderExt as _, path::Path, path::PathBuf, sync:
 
 use super::{AccessToken, Gateway, Instance, Scopes, Token, now, secrets, tokens::Grant};
 use crate::{
-    book::Book,
+    book::{Book, connection::sync_folder},
     domain::{Error, InstanceId, Invalid, Moment, Result},
     session::Session,
 };
@@ -64,6 +64,8 @@ impl Office {
                     Err(Error::Duplicate { .. }) => Book::open(&folder)?.close()?,
                     Err(error) => return Err(error),
                 }
+                // Listed only when its folder outlives a power cut.
+                sync_folder(gateway.folder.path()).map_err(Error::internal)?;
                 store.add_instance(&made)?;
                 gateway.registry.add(gateway.session(made.id));
                 Ok(())
@@ -96,6 +98,7 @@ impl Office {
                 let folder = gateway.folder.of(&id);
                 if folder.exists() {
                     fs::rename(&folder, &doomed).map_err(Error::internal)?;
+                    sync_folder(gateway.folder.path()).map_err(Error::internal)?;
                 }
                 store.remove_instance(&id)?;
                 // Again: a key may have been set meanwhile, and from here on none can be.
@@ -154,8 +157,10 @@ impl Office {
             }
         }
         self.copy_own_files(partial.clone()).await?;
+        sync_folder(&partial).map_err(Error::internal)?;
         let _ = fs::remove_dir(folder);
         fs::rename(&partial, folder).map_err(Error::internal)?;
+        folder.parent().map_or(Ok(()), sync_folder).map_err(Error::internal)?;
         tracing::info!(instances = backup.instances, failed = backup.failed, "backup written");
         Ok(backup)
     }

@@ -14,6 +14,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use crate::book::connection::sync_folder;
+
 const PREFIX: &str = "wab_";
 
 /// `wab_` and 48 characters of base64url: 256 random bits and their CRC-32, so that a mistyped token is told from an
@@ -94,7 +96,9 @@ pub fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
-    fs::rename(&fresh, path)
+    fs::rename(&fresh, path)?;
+    // Without its name on disk the key would be made anew after a power cut, and every token be worth nothing.
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 #[cfg(test)]

@@ -201,8 +201,21 @@ impl Actor {
     pub(super) fn read<T>(&self, question: impl FnOnce(&Reader) -> Result<T>) -> Result<T> {
         self.touch();
         // The writer opens first: it is the one that migrates and creates the log's files.
-        let open = || self.opened(&mut self.desk())?.book().reader();
+        let mut writer_kept_out = None;
+        let open = || {
+            let mut desk = self.desk();
+            match self.opened(&mut desk) {
+                Ok(open) => open.book().reader(),
+                // A closed book that finds no room to open can be read as it lies there, as long as nobody opens it.
+                Err(Error::Full) => {
+                    writer_kept_out = Some(desk);
+                    Reader::open_still(&self.folder)
+                }
+                Err(error) => Err(error),
+            }
+        };
         let answer = unpanicked(|| self.readers.ask(open, question));
+        drop(writer_kept_out);
         if let Err(error) = &answer {
             self.recover(&mut self.desk(), error);
         }
@@ -279,6 +292,11 @@ impl Actor {
             }
             _ => {}
         }
+    }
+
+    /// Sets the book aside, for what a check has found.
+    pub(super) fn condemn(&self) {
+        self.recover(&mut self.desk(), &Error::Quarantined);
     }
 
     /// A folder that is no longer there was set aside before, and comes back when somebody puts it back.

@@ -214,12 +214,21 @@ impl Session {
         self.read(move |reader| reader.syncs(state, &after, limit)).await
     }
 
-    /// What is wrong with the book, a sentence each. A file that cannot be opened is one of those sentences.
+    /// What is wrong with the book, a sentence each. A file that cannot be opened is one of those sentences. A damaged one
+    /// is set aside: it might answer wrongly.
     pub async fn check(&self) -> Result<Vec<String>> {
-        match self.read(Reader::check).await {
-            Err(Error::Quarantined) => Ok(vec!["the book is missing or damaged and has been set aside".to_owned()]),
-            other => other,
+        let set_aside = "the book is missing or damaged and has been set aside".to_owned();
+        let damage = match self.read(Reader::damage).await {
+            Err(Error::Quarantined) => return Ok(vec![set_aside]),
+            damage => damage?,
+        };
+        if damage.is_empty() {
+            return self.read(Reader::sums).await;
         }
+        let actor = Arc::clone(&self.actor);
+        let condemned = self.actor.setting.runtime.spawn_blocking(move || actor.condemn());
+        condemned.await.map_err(Error::internal)?;
+        Ok(damage.into_iter().chain([set_aside]).collect())
     }
 
     /// A consistent copy into an existing folder, while writes go on.

@@ -36,7 +36,7 @@ impl Readers {
         };
         let answer = question(&reader)?;
         let mut state = self.state();
-        if state.closings == closings && state.idle.len() < KEPT {
+        if !reader.is_still() && state.closings == closings && state.idle.len() < KEPT {
             state.idle.push(reader);
         }
         Ok(answer)

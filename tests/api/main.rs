@@ -16,6 +16,7 @@ mod one_person;
 mod openapi;
 mod quotas;
 mod safe_defaults;
+mod sealed;
 mod shutdown;
 mod superwaba_bad_input;
 mod superwaba_bulk;
