@@ -103,6 +103,7 @@ fn answered(answers: &[&str], place: usize) -> [usize; CLIENTS] {
 
 fn settings(folder: &std::path::Path) -> Settings {
     Settings {
+        quota: Default::default(),
         sessions: folder.to_owned(),
         admin_token: None,
         secret_key: None,
