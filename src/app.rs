@@ -1,28 +1,32 @@
 //! The whole gateway, wired: the same for `main`, for tests and for benchmarks. `build` listens and opens the folder,
 //! `run` serves until it is told to stop and then lets every accepted request end.
 
+mod certificate;
+mod connection;
+mod listening;
+
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use actix_web::{App as Actix, HttpServer, dev::Server, web};
+use actix_web::{App as Actix, dev::Server, web};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use socket2::{Domain, Socket, Type};
 use tokio::{runtime::Handle, sync::watch};
 use tracing_actix_web::TracingLogger;
 
 use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
-    http::{self, Door, Limits, Mounts, RequestSpan, Turns},
+    http::{self, Door, Limits, Mounts, RequestSpan, Secure, Turns},
+    session::Quota,
     sync::{AllowList, Companions, Couriers, Outside, SystemResolver, install_tls},
 };
+pub use certificate::Certificate;
+use listening::{Entrance, listen, serve};
 
-/// Connections that wait to be taken; the system may allow fewer.
-const BACKLOG: i32 = 4096;
 /// Files for the listener, connections and the gateway's own store; the rest of the limit is for books.
 const FILES_KEPT_BACK: u64 = 1024;
 /// An open book: three files of its writer, two each of its readers, and some air for those that are just closing.
@@ -34,6 +38,7 @@ const IMPORTS: usize = 2;
 pub struct App {
     server: Server,
     address: SocketAddr,
+    certificate: Option<Arc<Certificate>>,
     gateway: Arc<Gateway>,
     outside: Arc<Outside>,
     companions: Arc<Companions>,
@@ -57,9 +62,20 @@ impl App {
     ) -> anyhow::Result<Self> {
         install_tls();
         let runtime = Handle::current();
-        let listener =
-            listen(config.http.listen).with_context(|| format!("{} cannot be listened on", config.http.listen))?;
+        check_reach(config)?;
+        let certificate = config.http.tls().map(Certificate::read).transpose()?;
+        let listen = |address| listen(address).with_context(|| format!("{address} cannot be listened on"));
+        let listener = listen(config.http.listen)?;
         let address = listener.local_addr()?;
+        let mut entrances = Vec::new();
+        // Commands on this machine know no name that the certificate would be for: they have an entrance of their own.
+        let mut for_commands = address;
+        if certificate.is_some() {
+            let listener = listen(([127, 0, 0, 1], 0).into())?;
+            for_commands = listener.local_addr()?;
+            entrances.push(Entrance { listener, certificate: None });
+        }
+        entrances.push(Entrance { listener, certificate: certificate.clone() });
         let outside = Arc::new(Outside::new(
             AllowList::parse(config.outside.allow.iter().map(String::as_str))?,
             Arc::new(SystemResolver::default()),
@@ -68,7 +84,7 @@ impl App {
         let gateway = Gateway::open(settings(config), runtime.clone())?;
         let companions = Companions::new(Arc::clone(&gateway), Arc::clone(&outside), runtime);
         gateway.folder().leave_note(&RunNote {
-            address: address.to_string(),
+            address: for_commands.to_string(),
             key: gateway.run_key().reveal().to_owned(),
             process: std::process::id(),
         })?;
@@ -86,30 +102,33 @@ impl App {
                 bulk_body: config.limits.bulk_body,
                 bulk_rows: config.limits.bulk_rows,
                 webhooks: config.limits.webhooks,
+                event_streams: config.limits.event_streams,
+                contacts: config.limits.contacts,
             },
+            seats: Arc::default(),
             metrics: Arc::new(move || rendering.render()),
             imports: Turns::new(IMPORTS),
-            stopping: is_stopping,
+            stopping: is_stopping.clone(),
         });
         let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();
         let mounts = Mounts { wawp, hypersender, superwaba, wacr, waha };
-        let server = HttpServer::new(move || {
-            Actix::new()
-                .app_data(door.clone())
-                .wrap(http::headers())
-                .wrap_fn(http::observe)
-                .wrap(TracingLogger::<RequestSpan>::new())
-                .configure(more.clone())
-                .configure(|config| http::mount(config, &mounts))
-        })
-        .workers(config.workers())
-        .keep_alive(config.http.keep_alive)
-        .client_request_timeout(config.http.head_timeout)
-        .shutdown_timeout(config.http.grace.as_secs().max(1))
-        .disable_signals()
-        .listen(listener)?
-        .run();
-        Ok(Self { server, address, gateway, outside, companions, reaches_out: true, metrics, stopping })
+        let mut server = listening::server(config.workers(), config.http.grace);
+        for entrance in entrances {
+            let (is_secure, door, mounts, more) =
+                (entrance.certificate.is_some(), door.clone(), mounts.clone(), more.clone());
+            server = serve(server, entrance, &config.http, &is_stopping, move || {
+                let rooms = Actix::new()
+                    .app_data(door.clone())
+                    .wrap(http::headers(is_secure))
+                    .wrap_fn(http::observe)
+                    .wrap(TracingLogger::<RequestSpan>::new())
+                    .configure(more.clone())
+                    .configure(|config| http::mount(config, &mounts));
+                if is_secure { rooms.app_data(Secure) } else { rooms }
+            })?;
+        }
+        let server = server.run();
+        Ok(Self { server, address, certificate, gateway, outside, companions, reaches_out: true, metrics, stopping })
     }
 
     /// For an errand on this machine: nobody outside is told anything meanwhile.
@@ -126,6 +145,11 @@ impl App {
         self.address.port()
     }
 
+    /// What is shown to whoever connects, if connections are secure.
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.certificate.clone()
+    }
+
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
     }
@@ -133,7 +157,8 @@ impl App {
     /// Serves until `shutdown` is there. Then no connection is taken any more, requests under way are answered, every
     /// accepted edit is on disk, and all books are closed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, address, gateway, outside, companions, reaches_out, metrics, stopping } = self;
+        let Self { server, address, certificate: _, gateway, outside, companions, reaches_out, metrics, stopping } =
+            self;
         let office = gateway.administer(Some(gateway.run_key().reveal()))?;
         let (handle, mut serving) = (server.handle(), tokio::spawn(server));
         let upkeep = tokio::spawn(async move {
@@ -168,6 +193,17 @@ impl App {
     }
 }
 
+/// A token that lies in a file nobody has read yet is no protection against a network.
+fn check_reach(config: &Config) -> anyhow::Result<()> {
+    let listen = config.http.listen;
+    anyhow::ensure!(
+        listen.ip().to_canonical().is_loopback() || !config.gateway.admin_token.is_empty(),
+        "{listen} can be reached from other machines: give the gateway an admin token of your own first \
+         (gateway.admin_token, or WABOOK_GATEWAY__ADMIN_TOKEN), or listen on 127.0.0.1"
+    );
+    Ok(())
+}
+
 fn settings(config: &Config) -> Settings {
     let sessions = &config.sessions;
     let given = |secret: &String| (!secret.is_empty()).then(|| secret.clone());
@@ -181,16 +217,8 @@ fn settings(config: &Config) -> Settings {
         mailbox: sessions.mailbox,
         long_reads: sessions.long_reads,
         requests_per_minute: config.limits.requests_per_minute,
+        quota: Quota { contacts: config.limits.contacts, bytes: config.limits.book_bytes },
     }
-}
-
-/// As the standard library does it, but with room for more than 128 connections that arrive at once.
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }
 
 /// The soft limit on open files is raised to the hard one first.

@@ -43,9 +43,13 @@ pub struct Http {
     pub head_timeout: Duration,
     #[serde(deserialize_with = "duration")]
     pub body_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub answer_timeout: Duration,
     pub body_limit: usize,
     #[serde(deserialize_with = "duration")]
     pub grace: Duration,
+    pub tls_certificate: PathBuf,
+    pub tls_key: PathBuf,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -76,6 +80,9 @@ pub struct Limits {
     pub bulk_rows: usize,
     pub bulk_body: usize,
     pub webhooks: usize,
+    pub event_streams: usize,
+    pub contacts: u64,
+    pub book_bytes: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -147,6 +154,11 @@ impl Config {
         anyhow::ensure!(self.sessions.mailbox > 0, "sessions.mailbox must be at least 1");
         anyhow::ensure!(self.sessions.long_reads > 0, "sessions.long_reads must be at least 1");
         anyhow::ensure!(self.http.body_limit >= 1024, "http.body_limit must be at least 1024");
+        anyhow::ensure!(!self.http.answer_timeout.is_zero(), "http.answer_timeout must be longer than nothing");
+        anyhow::ensure!(
+            self.http.tls_certificate.as_os_str().is_empty() == self.http.tls_key.as_os_str().is_empty(),
+            "http.tls_certificate and http.tls_key go together: set both or none"
+        );
         anyhow::ensure!(self.limits.bulk_rows > 0, "limits.bulk_rows must be at least 1");
         anyhow::ensure!(self.limits.bulk_body >= 1024, "limits.bulk_body must be at least 1024");
         anyhow::ensure!(!self.outside.timeout.is_zero(), "outside.timeout must be longer than nothing");
@@ -178,6 +190,13 @@ impl Config {
     /// The threads that read and write books.
     pub fn threads(&self) -> usize {
         if self.sessions.threads > 0 { self.sessions.threads } else { cores() * 8 }
+    }
+}
+
+impl Http {
+    /// The PEM files of the certificate and of its key, if connections are to be secure.
+    pub fn tls(&self) -> Option<(&Path, &Path)> {
+        (!self.tls_key.as_os_str().is_empty()).then_some((&self.tls_certificate, &self.tls_key))
     }
 }
 

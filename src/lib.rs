@@ -49,6 +49,8 @@
 //! - *Time decides what a phone saw, and number variants are only suggested.* `domain::{observed, unite, variants}`.
 //! - *A search finds what a plain scan finds, and counts it exactly.* `book::search`, with a scan as its oracle; what it
 //!   costs is in docs/search.md.
+//! - *Nobody is waited for without an end.* `app::connection` cuts unfinished heads and unread answers, `http::room` bodies.
+//! - *A full book refuses before it writes.* `session::desk::bounds`; deletions always go on.
 //! - *One damaged book hurts one instance.* `session::actor` sets it aside whole, also when a check finds it.
 //! - *A full disk can be read.* `session::actor` reads a closed book as it lies when there is no room to open it.
 //! - *Nobody's number, name or token is logged.* `http::trace` is told route patterns; secrets have no `Debug`.

@@ -56,6 +56,7 @@ impl Story {
         let folder = TempDir::new().unwrap();
         Book::create(folder.path()).unwrap().close().unwrap();
         let setting = Setting {
+            quota: Default::default(),
             runtime: Handle::current(),
             mailbox: 256,
             long_reads: 2,

@@ -29,9 +29,9 @@ const TOP_FLOOR_ARROWS: [(&str, &str); 4] = [("app", "config"), ("cli", "app"), 
 /// Who may speak to which crate.
 const OWNERS: [(&str, &[&str]); 7] = [
     ("rusqlite", &["book", "gateway/store.rs", "gateway/store"]),
-    ("actix_web", &["http", "app.rs"]),
+    ("actix_web", &["http", "app.rs", "app"]),
     ("reqwest", &["sync"]),
-    ("rustls", &["sync"]),
+    ("rustls", &["sync", "app"]),
     ("figment", &["config.rs"]),
     ("calcard", &["port"]),
     ("indicatif", &["cli"]),

@@ -16,54 +16,60 @@ pub struct EarlierName {
     pub revision: Revision,
 }
 
-/// As it is stored: first, last, when it was saved, by whom, and the revision with which it was replaced.
+/// As it is stored, a line each, newest first: first, last, when it was saved, by whom, and the revision with which it was
+/// replaced.
 type Stored = (Option<Box<str>>, Option<Box<str>>, i64, String, u64);
 
-const OUTDATE: &str = "
-    UPDATE contact SET earlier = (
-        SELECT json_group_array(json(value) ORDER BY place) FROM (
-            SELECT ?2 AS value, -1 AS place UNION ALL SELECT value, key FROM json_each(coalesce(earlier, '[]'))
-            ORDER BY place LIMIT 16))
-    WHERE id = ?1";
-const HAND_OVER: &str = "
-    UPDATE contact SET earlier = (
-        SELECT json_group_array(json(value) ORDER BY revision DESC) FROM (
-            SELECT value, json_extract(value, '$[4]') AS revision FROM json_each(coalesce(contact.earlier, '[]'))
-            UNION ALL SELECT value, json_extract(value, '$[4]') FROM json_each(other.earlier)
-            ORDER BY revision DESC LIMIT 16))
-    FROM (SELECT earlier FROM contact WHERE id = ?1 AND earlier IS NOT NULL) AS other
-    WHERE contact.id = ?2";
+const KEPT: usize = 16;
+
 const OF: &str = "SELECT earlier FROM contact WHERE id = ?1";
+const SET: &str = "UPDATE contact SET earlier = ?2 WHERE id = ?1";
 
 pub(super) fn outdate(connection: &Connection, contact: ContactId, revision: Revision, saved: &Saved) -> Result<()> {
     let part = |part: &Option<NamePart>| part.as_ref().map(|name| name.as_str().into());
     let (at, source) = saved.by.as_ref().map_or((0, "unknown"), |by| (by.at.millis(), by.word()));
     let stored: Stored = (part(&saved.first), part(&saved.last), at, source.to_owned(), revision.number());
-    let stored = serde_json::to_string(&stored).map_err(Error::internal)?;
-    connection
-        .prepare_cached(OUTDATE)
-        .and_then(|mut statement| statement.execute(params![contact.0, stored]))
-        .map_err(meaning)?;
-    Ok(())
+    let mut lines = serde_json::to_string(&stored).map_err(Error::internal)?;
+    // The others are moved on as they are: a line of JSON has no line break in it.
+    for line in text_of(connection, contact)?.lines().take(KEPT - 1) {
+        lines.push('\n');
+        lines.push_str(line);
+    }
+    set(connection, contact, &lines)
 }
 
 /// The names of two contacts that became one are one history.
 pub(super) fn hand_over(connection: &Connection, from: ContactId, to: ContactId) -> Result<()> {
-    connection
-        .prepare_cached(HAND_OVER)
-        .and_then(|mut statement| statement.execute([from.0, to.0]))
-        .map_err(meaning)?;
-    Ok(())
+    let (theirs, ours) = (text_of(connection, from)?, text_of(connection, to)?);
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    let mut lines: Vec<_> =
+        theirs.lines().chain(ours.lines()).map(|line| Ok((parse(line)?.4, line))).collect::<Result<_>>()?;
+    lines.sort_by_key(|(revision, _)| std::cmp::Reverse(*revision));
+    let lines: Vec<_> = lines.into_iter().take(KEPT).map(|(_, line)| line).collect();
+    set(connection, to, &lines.join("\n"))
 }
 
 pub(super) fn of(connection: &Connection, contact: ContactId) -> Result<Vec<EarlierName>> {
-    let stored: Option<Option<String>> = connection
+    text_of(connection, contact)?.lines().map(|line| parse(line).map(earlier_name)).collect()
+}
+
+fn text_of(connection: &Connection, contact: ContactId) -> Result<String> {
+    let text: Option<Option<String>> = connection
         .prepare_cached(OF)
         .and_then(|mut statement| statement.query_row([contact.0], |row| row.get(0)).optional())
         .map_err(meaning)?;
-    let Some(stored) = stored.flatten() else { return Ok(Vec::new()) };
-    let stored: Vec<Stored> = serde_json::from_str(&stored).map_err(Error::internal)?;
-    Ok(stored.into_iter().map(earlier_name).collect())
+    Ok(text.flatten().unwrap_or_default())
+}
+
+fn set(connection: &Connection, contact: ContactId, lines: &str) -> Result<()> {
+    connection.prepare_cached(SET).and_then(|mut s| s.execute(params![contact.0, lines])).map_err(meaning)?;
+    Ok(())
+}
+
+fn parse(line: &str) -> Result<Stored> {
+    serde_json::from_str(line).map_err(Error::internal)
 }
 
 impl Reader {

@@ -103,10 +103,11 @@ pub enum Write {
 pub struct Touched {
     pub chat_ids: bool,
     pub groups: bool,
+    pub last_message: bool,
 }
 
 impl Touched {
-    pub const ALL: Self = Self { chat_ids: true, groups: true };
+    pub const ALL: Self = Self { chat_ids: true, groups: true, last_message: true };
 }
 
 pub struct Book {
@@ -168,6 +169,11 @@ impl Book {
 
     pub fn head(&self) -> Head {
         self.head
+    }
+
+    /// What its contents take. What deletions have freed is used again and does not count.
+    pub fn bytes(&self) -> Result<u64> {
+        query::bytes(&self.connection)
     }
 
     /// The contacts who are meant, in the order asked.
@@ -258,6 +264,9 @@ impl Book {
                 }
                 Write::Update { contact, source, touched } => {
                     rows.update(contact)?;
+                    if touched.last_message {
+                        rows.heard(contact)?;
+                    }
                     filing.change(contact);
                     if touched.chat_ids {
                         identity::learn(&mut learner, contact, source)?;

@@ -24,6 +24,15 @@ const BY_OLD_UUID: &str = concat!(
 );
 const BY_EMAIL: &str = "SELECT id FROM contact WHERE email_key = ?1";
 
+const BYTES: &str = "SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+
+/// What lies in the file and is not free to be used again.
+pub(super) fn bytes(connection: &Connection) -> Result<u64> {
+    let asked = connection.prepare_cached(BYTES).and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+    asked.map_err(fault::meaning)
+}
+
 pub(super) fn head(connection: &Connection) -> Result<Head> {
     let row = connection.prepare_cached(HEAD).and_then(|mut statement| {
         statement

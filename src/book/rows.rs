@@ -42,7 +42,7 @@ const UPDATE: &str = "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last 
     WHERE id = ?1 AND uuid = ?2";
 
 // Apart from the others, and only when it moves: an update that names a column writes its index anew, whatever the value.
-const HEARD: &str = "UPDATE contact SET last_message_at = ?2 WHERE id = ?1 AND last_message_at IS NOT ?2";
+const HEARD: &str = "UPDATE contact SET last_message_at = ?2 WHERE id = ?1";
 
 const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at, merged_into) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -67,7 +67,11 @@ impl<'c> Writer<'c> {
     }
 
     pub(super) fn update(&mut self, contact: &Contact) -> Result<()> {
-        bind(kept(self.connection, &mut self.update, UPDATE)?, contact).map_err(fault::meaning)?;
+        bind(kept(self.connection, &mut self.update, UPDATE)?, contact).map_err(fault::meaning)
+    }
+
+    /// When the conversation last moved.
+    pub(super) fn heard(&mut self, contact: &Contact) -> Result<()> {
         kept(self.connection, &mut self.heard, HEARD)?
             .execute(params![contact.id.0, contact.last_message_at.map(Moment::millis)])
             .map_err(fault::meaning)?;

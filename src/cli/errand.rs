@@ -52,6 +52,7 @@ async fn at_own_gateway(config: &Config, command: Command, is_json: bool) -> any
     let mut config = config.clone();
     config.http.listen = ([127, 0, 0, 1], 0).into();
     config.http.workers = 1;
+    (config.http.tls_certificate, config.http.tls_key) = Default::default();
     let app = App::build(&config)?.staying_in();
     let key = app.gateway().run_key().reveal().to_owned();
     let remote = Remote::new(RunNote { address: app.address().to_string(), key, process: std::process::id() })?;

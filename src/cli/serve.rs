@@ -19,14 +19,25 @@ pub async fn serve(config: &Config, is_json: bool) -> anyhow::Result<()> {
     // Before anything else: from now on a signal ends the server in order.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let app = App::build(config)?;
+    let scheme = if let Some(certificate) = app.certificate() {
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                certificate.reload();
+            }
+        });
+        "https"
+    } else {
+        "http"
+    };
     let demo = if app.gateway().is_new() { Some(demo(&app).await?) } else { None };
     let address = app.address();
     if is_json {
         say(announcement(address, demo.as_ref()))?;
     } else {
-        say(format_args!("wabook {} is listening on http://{address}", env!("CARGO_PKG_VERSION")))?;
+        say(format_args!("wabook {} is listening on {scheme}://{address}", env!("CARGO_PKG_VERSION")))?;
         if let Some(token) = &demo {
-            say(welcome(address, token))?;
+            say(welcome(&format!("{scheme}://{address}"), token))?;
         }
     }
     app.run(async move {
@@ -56,7 +67,7 @@ fn announcement(address: SocketAddr, demo: Option<&AccessToken>) -> serde_json::
     line
 }
 
-fn welcome(address: SocketAddr, token: &AccessToken) -> String {
+fn welcome(base: &str, token: &AccessToken) -> String {
     let token = token.reveal();
     format!(
         r#"
@@ -66,12 +77,12 @@ This is the first start, so there is an instance to try, `{DEMO}`. Its access to
 
 Save a contact:
 
-  curl -X POST http://{address}/v2/contacts/update -H 'Content-Type: application/json' \
+  curl -X POST {base}/v2/contacts/update -H 'Content-Type: application/json' \
     -d '{{"instance_id": "{DEMO}", "access_token": "{token}", "chatId": "123@c.us", "firstName": "Bob", "lastName": "Smith"}}'
 
 Read it back:
 
-  curl 'http://{address}/v2/contacts?instance_id={DEMO}&contactId=123@c.us' -H 'Authorization: Bearer {token}'
+  curl '{base}/v2/contacts?instance_id={DEMO}&contactId=123@c.us' -H 'Authorization: Bearer {token}'
 "#
     )
 }

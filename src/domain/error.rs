@@ -79,6 +79,9 @@ pub enum Error {
     /// The write may or may not be on disk: repeating it settles the question.
     #[error("the outcome of the write is unknown")]
     OutcomeUnknown,
+    /// The address book has as much as it may have; nothing was done.
+    #[error("over the quota of {most} {of}")]
+    OverQuota { of: &'static str, now: u64, most: u64 },
     #[error("the disk is full")]
     Full,
     #[error("this instance's address book is damaged and has been set aside")]
@@ -127,6 +130,7 @@ impl Error {
             Self::Limited { .. } => "limited",
             Self::Busy => "busy",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::OverQuota { .. } => "over_quota",
             Self::Full => "full",
             Self::Quarantined => "quarantined",
             Self::TooLarge { .. } => "too_large",

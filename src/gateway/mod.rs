@@ -42,7 +42,7 @@ pub use webhooks::{NewWebhook, Webhook, WebhookPatch, WebhookState, Webhooks};
 
 use crate::{
     domain::{Error, InstanceId, Moment, Result},
-    session::{OpenBooks, Session, Setting},
+    session::{OpenBooks, Quota, Session, Setting},
 };
 use intake::Intakes;
 use registry::Registry;
@@ -71,6 +71,7 @@ pub struct Settings {
     pub long_reads: usize,
     /// For each token; 0 = off.
     pub requests_per_minute: u32,
+    pub quota: Quota,
 }
 
 /// What somebody presents at the door. Where it stood in the request is the room's business.
@@ -142,6 +143,7 @@ impl Gateway {
             mailbox: settings.mailbox,
             long_reads: settings.long_reads,
             open_books: Arc::clone(&open_books),
+            quota: settings.quota,
         };
         let gateway = Self {
             admin: [hasher.hash(&admin_token), hasher.hash(run_key.reveal())],

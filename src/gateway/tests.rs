@@ -14,6 +14,7 @@ fn open_with(folder: &TempDir, open_books: usize) -> Arc<Gateway> {
 
 fn try_open(folder: &TempDir, open_books: usize) -> anyhow::Result<Arc<Gateway>> {
     let settings = Settings {
+        quota: Default::default(),
         sessions: folder.path().join("sessions"),
         admin_token: None,
         secret_key: None,

@@ -18,6 +18,7 @@ mod room;
 mod schemas;
 mod time;
 mod trace;
+mod turn;
 mod turns;
 mod v1;
 
@@ -32,8 +33,11 @@ use crate::{
     sync::{Companions, Outside},
 };
 
+pub use room::Secure;
 pub use trace::{RequestSpan, observe};
+pub use turn::Turn;
 pub use turns::Turns;
+pub use v1::Seats;
 
 /// What every room is handed.
 pub struct Door {
@@ -41,6 +45,7 @@ pub struct Door {
     pub outside: Arc<Outside>,
     pub companions: Arc<Companions>,
     pub limits: Limits,
+    pub seats: Arc<Seats>,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Of each instance, the files that are being imported.
     pub imports: Turns,
@@ -67,6 +72,9 @@ pub struct Limits {
     pub bulk_rows: usize,
     /// Of each instance.
     pub webhooks: usize,
+    pub event_streams: usize,
+    /// Of each instance; 0 = as many as there are. Told, not kept, here.
+    pub contacts: u64,
 }
 
 /// Where each room is mounted.
@@ -102,9 +110,15 @@ pub fn mount(config: &mut web::ServiceConfig, mounts: &Mounts) {
     config.default_service(web::to(room::no_route::<problem::Details>));
 }
 
-/// On every answer: it is the owner's private data, and it is JSON, whatever a browser may guess.
-pub fn headers() -> DefaultHeaders {
-    DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store")).add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+/// On every answer: it is the owner's private data, it is JSON, whatever a browser may guess, and no page may show it in
+/// a frame or be told the URL that led there. Who was spoken to securely once shall stay with it.
+pub fn headers(is_secure: bool) -> DefaultHeaders {
+    let headers = DefaultHeaders::new()
+        .add((header::CACHE_CONTROL, "no-store"))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+        .add((header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"));
+    if is_secure { headers.add((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000")) } else { headers }
 }
 
 /// A good answer.

@@ -43,6 +43,8 @@ pub enum Fault {
     NotTaken(&'static str),
     /// More rows at once than this are not taken.
     TooMany(usize),
+    /// So many streams of events are open already.
+    Crowded(usize),
     /// The body did not arrive in time.
     TooSlow,
     NoRoute,
@@ -82,12 +84,13 @@ impl Fault {
                 Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                 Error::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
                 Error::Busy | Error::OutcomeUnknown | Error::Quarantined => StatusCode::SERVICE_UNAVAILABLE,
-                Error::Full => StatusCode::INSUFFICIENT_STORAGE,
+                Error::Full | Error::OverQuota { .. } => StatusCode::INSUFFICIENT_STORAGE,
                 Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::MediaType | Self::NotTaken(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooMany(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Crowded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::WrongVerb(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -120,6 +123,9 @@ impl Fault {
                 }
                 Error::Busy => "Too busy at the moment; nothing was changed. Try again shortly.".into(),
                 Error::OutcomeUnknown => "The change may or may not have been saved. Send it again to be sure.".into(),
+                Error::OverQuota { of, most, .. } => format!(
+                    "This address book may hold {most} {of}, and does; nothing was changed. Reading and deleting go on."
+                ),
                 Error::Full => "The disk is full; nothing was changed.".into(),
                 Error::Quarantined => "This instance's address book is damaged and has been set aside.".into(),
                 Error::Internal(_) => "Internal error. It has been logged.".into(),
@@ -128,6 +134,11 @@ impl Fault {
             Self::MediaType => "The body must be JSON, with Content-Type: application/json.".into(),
             Self::NotTaken(taken) => format!("The body must be {taken}."),
             Self::TooMany(limit) => format!("Too many rows: at most {limit} are taken at once."),
+            Self::Crowded(most) => {
+                format!(
+                    "There are {most} streams of events already, which is as many as there may be. Try again later."
+                )
+            }
             Self::TooSlow => "The body did not arrive in time.".into(),
             Self::NoRoute => "There is no such route.".into(),
             Self::WrongVerb(allowed) => format!("This route takes {allowed}."),
@@ -141,6 +152,7 @@ impl Fault {
             Self::Malformed(_) => "malformed",
             Self::MediaType | Self::NotTaken(_) => "media_type",
             Self::TooMany(_) => "too_many",
+            Self::Crowded(_) => "crowded",
             Self::TooSlow => "too_slow",
             Self::NoRoute => "no_route",
             Self::WrongVerb(_) => "wrong_verb",
@@ -160,6 +172,9 @@ impl Fault {
             }
             Self::Meaning(Error::Limited { wait }) => {
                 response.insert_header((header::RETRY_AFTER, whole_seconds(*wait)));
+            }
+            Self::Crowded(_) => {
+                response.insert_header((header::RETRY_AFTER, "30"));
             }
             Self::Meaning(Error::Refused) => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -221,6 +236,10 @@ impl<T: Tongue> ResponseError for Problem<T> {
 /// Marks a route that takes many contacts at once, and so a larger body, from those whose token is known.
 #[derive(Debug, Clone, Copy)]
 pub struct TakesMany;
+
+/// Marks an app that is spoken to over TLS only.
+#[derive(Debug, Clone, Copy)]
+pub struct Secure;
 
 /// A request as it was heard: its head, and its body if it has one that could be read.
 pub struct Heard {
@@ -333,7 +352,9 @@ impl Heard {
     /// The URL asked for, without its query, as the client knows this server.
     pub fn url(&self) -> String {
         let connection = self.request.connection_info();
-        format!("{}://{}{}", connection.scheme(), connection.host(), self.request.path())
+        let is_secure = self.request.app_data::<Secure>().is_some();
+        let scheme = if is_secure { "https" } else { connection.scheme() };
+        format!("{scheme}://{}{}", connection.host(), self.request.path())
     }
 
     /// A segment of the path, decoded.

@@ -14,7 +14,10 @@ use actix_web::{
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
-use super::room::tell_rate;
+use super::{
+    room::tell_rate,
+    turn::{Answering, Turn},
+};
 use crate::domain::InstanceId;
 
 pub struct RequestSpan;
@@ -54,17 +57,18 @@ pub fn tell_outcome(word: &'static str) {
 pub fn observe<S, B>(
     request: ServiceRequest,
     service: &S,
-) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
+) -> impl Future<Output = Result<ServiceResponse<Answering<B>>, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
     let began = Instant::now();
+    let turn = request.conn_data::<Turn>().map(Turn::take);
     let answering = service.call(request);
     STORY.scope(RefCell::default(), async move {
         let mut response = answering.await?;
         tell_rate(&mut response);
         STORY.with(|story| tell(&response, &story.borrow(), began));
-        Ok(response)
+        Ok(response.map_body(|_, body| Answering::new(body, turn)))
     })
 }
 

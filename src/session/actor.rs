@@ -257,7 +257,7 @@ impl Actor {
     fn opened<'desk>(&self, desk: &'desk mut Option<Desk>) -> Result<&'desk mut Desk> {
         self.touch();
         if desk.is_none() {
-            let opened = Desk::open(&self.folder)?;
+            let opened = Desk::open(&self.folder, self.setting.quota)?;
             self.setting.open_books.count.fetch_add(1, Ordering::Relaxed);
             self.setting.open_books.opened.notify_one();
             tracing::debug!(instance = %self.id, "book opened");

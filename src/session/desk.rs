@@ -2,12 +2,15 @@
 //! what changed in one commit. Knows nothing of mailboxes, threads or who asked.
 
 mod batch;
+mod bounds;
 mod known;
 #[cfg(test)]
 mod orders;
 mod persons;
 #[cfg(test)]
 mod persons_tests;
+#[cfg(test)]
+mod quota_tests;
 #[cfg(test)]
 mod tests;
 
@@ -17,12 +20,16 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
     book::{Book, HookWork, SyncAct},
-    domain::{Act, Edit, Entry, Field, Moment, Outcome, RegisterEdit, Result, Who},
+    domain::{Act, Edit, Entry, Field, Moment, Outcome, RegisterAct, RegisterEdit, Result, Who},
 };
+
+use super::Quota;
 use batch::Batch;
+use bounds::Bounds;
 
 pub(super) struct Desk {
     book: Book,
+    quota: Quota,
 }
 
 /// Edits that came together.
@@ -42,8 +49,8 @@ pub struct Settled {
 }
 
 impl Desk {
-    pub(super) fn open(folder: &Path) -> Result<Self> {
-        Ok(Self { book: Book::open(folder)? })
+    pub(super) fn open(folder: &Path, quota: Quota) -> Result<Self> {
+        Ok(Self { book: Book::open(folder)?, quota })
     }
 
     pub(super) fn book(&self) -> &Book {
@@ -57,17 +64,24 @@ impl Desk {
     /// Every outcome is durable. An error is the whole batch's: nothing of it was answered, and unless it is
     /// `OutcomeUnknown`, nothing of it was stored.
     pub(super) fn work(&mut self, bundles: &mut [Bundle]) -> Result<Vec<Settled>> {
-        self.name_sources(bundles)?;
-        let mut batch = Batch::lay_out(&self.book, bundles)?;
+        let bounds = Bounds::of(&self.book, self.quota)?;
+        if bounds.let_more_in().is_ok() {
+            self.name_sources(bundles, bounds)?;
+        }
+        let mut batch = Batch::lay_out(&self.book, bundles, bounds)?;
         let settled = bundles.iter().map(|bundle| batch.settle(bundle)).collect::<Result<_>>()?;
         let (writes, head) = batch.end();
         if !writes.is_empty() {
             self.book.write(&writes, head)?;
+            debug_assert_eq!(self.book.head().contacts, head.contacts, "the batch counts as the book does");
         }
         Ok(settled)
     }
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
+        if !matches!(edit.act, RegisterAct::Remove { .. }) {
+            Bounds::of(&self.book, self.quota)?.let_more_in()?;
+        }
         self.book.edit_register(edit)
     }
 
@@ -84,13 +98,17 @@ impl Desk {
     }
 
     /// Sources that are named rather than numbered get their number; a new name becomes a source first.
-    fn name_sources(&mut self, bundles: &mut [Bundle]) -> Result<()> {
+    fn name_sources(&mut self, bundles: &mut [Bundle], bounds: Bounds) -> Result<()> {
+        let makes_room = bundles.iter().flat_map(|bundle| &bundle.edits).any(|edit| edit.act == Act::Delete);
+        let takes_nobody_new = !makes_room && bounds.let_one_in(self.book.head().contacts).is_err();
         let mut known = HashMap::new();
         for edit in bundles.iter_mut().flat_map(|bundle| &mut bundle.edits) {
             let Act::Save(patch) = &mut edit.act else { continue };
             let Some(name) = patch.source_named.take() else { continue };
-            // Whoever is pointed at by a number that leads to nobody is not found: that must leave no source behind.
-            if !matches!(edit.who, Who::Chat(_)) && self.book.load(&[edit.who])?.iter().all(Option::is_none) {
+            // Whoever is pointed at by a number that leads to nobody is not found, and nobody new fits in a book that is
+            // full: that must leave no source behind.
+            let must_be_known = takes_nobody_new || !matches!(edit.who, Who::Chat(_));
+            if must_be_known && self.book.load(&[edit.who])?.iter().all(Option::is_none) {
                 continue;
             }
             let id = match known.get(&name) {

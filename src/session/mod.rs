@@ -46,6 +46,14 @@ pub struct Setting {
     /// Lists, backups and other long reads of one book at the same time.
     pub long_reads: usize,
     pub open_books: Arc<OpenBooks>,
+    pub quota: Quota,
+}
+
+/// What one book may come to; 0 = whatever it does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quota {
+    pub contacts: u64,
+    pub bytes: u64,
 }
 
 /// How many books are open, and a bell for whoever keeps that within bounds.

@@ -23,7 +23,13 @@ fn stage(mailbox: usize) -> Stage {
     std::fs::create_dir(&home).unwrap();
     Book::create(&home).unwrap().close().unwrap();
     let open_books = Arc::new(OpenBooks::default());
-    let setting = Setting { runtime: Handle::current(), mailbox, long_reads: 2, open_books: Arc::clone(&open_books) };
+    let setting = Setting {
+        runtime: Handle::current(),
+        mailbox,
+        long_reads: 2,
+        open_books: Arc::clone(&open_books),
+        quota: Quota::default(),
+    };
     Stage { session: Session::new("demo".parse().unwrap(), home, setting), folder, open_books }
 }
 

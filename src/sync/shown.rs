@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::{Contact, Kind, Moment, NamePart, Names, Seen, Stamp};
+use crate::domain::{Contact, Kind, Moment, NamePart, Names, Seen};
 
 /// Times as all of ours are written: RFC 3339 in UTC with milliseconds.
 pub fn rfc3339(at: Moment) -> String {
@@ -89,6 +89,9 @@ impl From<&Contact> for JsonContact {
         let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
         let texts = |texts: &Option<Vec<Box<str>>>| texts.iter().flatten().map(ToString::to_string).collect();
         let params = card.params.iter().flatten();
+        // Of most contacts all times are one; to write a time is dear.
+        let created_at = rfc3339(contact.created_at);
+        let time = |at: Moment| if at == contact.created_at { created_at.clone() } else { rfc3339(at) };
         Self {
             id: contact.id.0,
             uuid: contact.uuid.to_string(),
@@ -96,7 +99,7 @@ impl From<&Contact> for JsonContact {
             phone: contact.phone.map(|digits| digits.to_string()),
             lid: contact.lid.map(|digits| format!("{digits}@lid")),
             display: contact.display(),
-            names: JsonNames::from(names),
+            names: JsonNames::with(names, &time),
             email: text(&card.email),
             company: text(&card.company),
             description: text(&card.description),
@@ -118,10 +121,10 @@ impl From<&Contact> for JsonContact {
                 .collect(),
             opted_in: card.opted_in,
             blocked: contact.blocked,
-            last_message_at: contact.last_message_at.map(rfc3339),
+            last_message_at: contact.last_message_at.map(&time),
             conversation_count: contact.conversation_count,
-            created_at: rfc3339(contact.created_at),
-            updated_at: rfc3339(contact.updated_at),
+            updated_at: time(contact.updated_at),
+            created_at,
             revision: contact.revision.number(),
         }
     }
@@ -129,25 +132,29 @@ impl From<&Contact> for JsonContact {
 
 impl From<&Names> for JsonNames {
     fn from(names: &Names) -> Self {
+        Self::with(names, &rfc3339)
+    }
+}
+
+impl JsonNames {
+    fn with(names: &Names, time: &impl Fn(Moment) -> String) -> Self {
         let saved = &names.saved;
         let part = |part: &Option<NamePart>| part.as_ref().map(|name| name.as_str().to_owned());
+        let seen = |seen: &Seen| JsonSeen {
+            name: seen.text().to_owned(),
+            at: time(seen.by.at),
+            source: seen.by.word().to_owned(),
+        };
         Self {
             saved: saved.by.as_ref().map(|by| JsonSaved {
                 first: part(&saved.first),
                 last: part(&saved.last),
                 full: saved.full(),
-                at: rfc3339(by.at),
-                source: by.source.as_str().to_owned(),
+                at: time(by.at),
+                source: by.word().to_owned(),
             }),
-            push: names.push.as_ref().map(JsonSeen::from),
-            business: names.business.as_ref().map(JsonSeen::from),
+            push: names.push.as_ref().map(seen),
+            business: names.business.as_ref().map(seen),
         }
-    }
-}
-
-impl From<&Seen> for JsonSeen {
-    fn from(seen: &Seen) -> Self {
-        let Stamp { at, source } = &seen.by;
-        Self { name: seen.name.as_str().to_owned(), at: rfc3339(*at), source: source.as_str().to_owned() }
     }
 }

@@ -34,7 +34,8 @@ const PAGE: usize = 4096;
 
 fn session(folder: &Path) -> Session {
     let open_books = Arc::new(OpenBooks::default());
-    let setting = Setting { runtime: Handle::current(), mailbox: 256, long_reads: 2, open_books };
+    let setting =
+        Setting { runtime: Handle::current(), mailbox: 256, long_reads: 2, open_books, quota: Default::default() };
     Session::new("demo".parse().unwrap(), folder.to_owned(), setting)
 }
 

@@ -77,9 +77,26 @@ impl Home {
     }
 
     pub fn serve_with(&self, environment: &[(&str, &str)]) -> Server {
-        let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = self.command(["serve", "--json", "--listen", "127.0.0.1:0"]);
-        let mut child = command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        command.envs(environment.iter().copied());
+        self.start(command)
+    }
+
+    /// By somebody whose own habits leave every new file open to all.
+    pub fn serve_carelessly(&self) -> Server {
+        self.start(self.command_carelessly(&["serve", "--json", "--listen", "127.0.0.1:0"]))
+    }
+
+    pub fn command_carelessly(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 0; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_wabook")]);
+        command.arg("--sessions").arg(self.sessions()).args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn start(&self, mut command: Command) -> Server {
+        let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (stdout, line) = within("the first line", move || {
             let mut line = String::new();

@@ -3,7 +3,7 @@
 
 ALTER TABLE contact ADD COLUMN first_revision INTEGER NOT NULL DEFAULT 0;  -- with which the contact came into the book
 ALTER TABLE contact ADD COLUMN times TEXT;       -- JSON object: field → when it was last written; names have their own
--- The newest saved names that were replaced: JSON array of [first, last, saved_at, source, revision], newest first. Last, and
+-- The newest saved names that were replaced, newest first, a line of JSON each: [first, last, saved_at, source, revision]. Last, and
 -- in the contact's own row: a rename touches no other page for it, and whoever lists contacts does not read it.
 ALTER TABLE contact ADD COLUMN earlier TEXT;
 

@@ -12,6 +12,8 @@ mod port;
 mod row;
 mod webhooks;
 
+pub use changes::Seats;
+
 use actix_web::{HttpResponse, web};
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 

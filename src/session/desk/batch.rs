@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
-use super::{Bundle, Settled, known::Known};
+use super::{Bundle, Settled, bounds::Bounds, known::Known};
 use crate::{
     book::{Book, Done, Head, Touched, Write},
     domain::{
@@ -28,6 +28,7 @@ pub(super) struct Batch<'book> {
     pub(super) state: State,
     pub(super) writes: Vec<Write>,
     entries: HashMap<(Register, i64), bool>,
+    bounds: Bounds,
 }
 
 /// What a bundle that fails as a whole goes back to.
@@ -55,7 +56,7 @@ pub(super) struct Hand<'e> {
 
 impl<'book> Batch<'book> {
     /// One slot for each contact that the edits name.
-    pub(super) fn lay_out(book: &'book Book, bundles: &[Bundle]) -> Result<Self> {
+    pub(super) fn lay_out(book: &'book Book, bundles: &[Bundle], bounds: Bounds) -> Result<Self> {
         let edits = || bundles.iter().flat_map(|bundle| &bundle.edits);
         let count = edits().count();
         let mut seen = HashSet::with_capacity(count);
@@ -91,7 +92,7 @@ impl<'book> Batch<'book> {
         }
         let (emails, keys, known) = Default::default();
         let state = State { head: book.head(), slots, places, emails, keys, known, has_lids: book.has_lids() };
-        Ok(Self { book, state, writes: Vec::new(), entries: HashMap::new() })
+        Ok(Self { book, state, writes: Vec::new(), entries: HashMap::new(), bounds })
     }
 
     /// What is to be stored, and the head after it.
@@ -129,6 +130,9 @@ impl<'book> Batch<'book> {
         {
             return Ok(outcome);
         }
+        if edit.act != Act::Delete {
+            self.bounds.let_more_in()?;
+        }
         let hand = Hand { source: &edit.source, at: edit.at, may_revise_from };
         let outcome = match &edit.act {
             Act::Learn { phone } => self.learn(edit, *phone, hand)?,
@@ -164,6 +168,7 @@ impl<'book> Batch<'book> {
     }
 
     fn create(&mut self, place: usize, mut contact: Contact, hand: Hand<'_>) -> Result<Outcome> {
+        self.bounds.let_one_in(self.state.head.contacts)?;
         // Whoever is known by another id too has both from the beginning.
         match self.state.known.partner(self.book, &contact.chat_id())? {
             Some(ChatId::Phone(digits)) => contact.phone = Some(digits),
@@ -174,6 +179,7 @@ impl<'book> Batch<'book> {
         let head = &mut self.state.head;
         head.revision = head.revision.next();
         head.last_id = ContactId(head.last_id.0 + 1);
+        head.contacts += 1;
         (contact.revision, contact.first_revision) = (head.revision, head.revision);
         (contact.id, contact.uuid) = (head.last_id, uuid::Uuid::now_v7());
         let contact = Arc::new(contact);
@@ -235,6 +241,7 @@ impl<'book> Batch<'book> {
         contact.revision = self.state.head.revision;
         let (contact, at) = (Arc::new(contact), hand.at);
         let revision = contact.revision;
+        self.state.head.contacts -= 1;
         self.writes.push(Write::Bury { contact: Arc::clone(&contact), revision, at, merged_into: None });
         self.forget(contact.chat_ids(), at)?;
         self.clear(place, contact.chat_ids());
@@ -279,6 +286,7 @@ impl<'book> Batch<'book> {
         let mut now = Touched {
             chat_ids: !contact.chat_ids().eq(before.chat_ids()),
             groups: contact.card.groups != before.card.groups,
+            last_message: contact.last_message_at != before.last_message_at,
         };
         let stored = Arc::clone(contact);
         // An id that somebody else had until now: what is planned for them comes first.
@@ -290,6 +298,7 @@ impl<'book> Batch<'book> {
             Some(Write::Update { contact: planned, touched, .. }) => {
                 now.chat_ids |= touched.chat_ids;
                 now.groups |= touched.groups;
+                now.last_message |= touched.last_message;
                 (*planned, *touched) = (stored, now);
             }
             _ => {

@@ -147,7 +147,7 @@ impl Stage {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
         Book::create(folder.path()).unwrap().close().unwrap();
-        let desk = Desk::open(folder.path()).unwrap();
+        let desk = Desk::open(folder.path(), Quota::default()).unwrap();
         Self { folder, desk, persons: 0 }
     }
 

@@ -106,6 +106,7 @@ impl Batch<'_> {
             self.writes.push(Write::Outdate { contact: one.id, revision, saved: saved.clone() });
         }
         self.note_email(contact.card.email.as_deref(), None, contact.id);
+        self.state.head.contacts -= 1;
         self.writes.push(Write::Bury { contact, revision, at, merged_into: Some(one.id) });
         self.clear(from, std::iter::empty());
         self.state.slots[from].moved_to = Some(to);

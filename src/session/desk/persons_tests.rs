@@ -21,7 +21,7 @@ const LID: &str = "100000000000001@lid";
 fn desk() -> (TempDir, Desk) {
     let folder = TempDir::new().unwrap();
     Book::create(folder.path()).unwrap().close().unwrap();
-    let desk = Desk::open(folder.path()).unwrap();
+    let desk = Desk::open(folder.path(), Quota::default()).unwrap();
     (folder, desk)
 }
 

@@ -17,7 +17,7 @@ use crate::{
 fn desk() -> (TempDir, Desk) {
     let folder = TempDir::new().unwrap();
     Book::create(folder.path()).unwrap().close().unwrap();
-    let desk = Desk::open(folder.path()).unwrap();
+    let desk = Desk::open(folder.path(), Quota::default()).unwrap();
     (folder, desk)
 }
 
@@ -126,7 +126,7 @@ fn a_phone_and_a_lid_of_one_contact_are_one_slot() {
 #[test]
 fn a_missing_book_is_not_made_anew() {
     let folder = TempDir::new().unwrap();
-    assert!(matches!(Desk::open(folder.path()), Err(Error::Quarantined)));
+    assert!(matches!(Desk::open(folder.path(), Quota::default()), Err(Error::Quarantined)));
 }
 
 #[test]

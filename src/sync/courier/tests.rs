@@ -69,6 +69,7 @@ struct Stage {
 
 fn open(folder: &TempDir) -> Arc<Gateway> {
     let settings = Settings {
+        quota: Default::default(),
         sessions: folder.path().join("sessions"),
         admin_token: None,
         secret_key: None,

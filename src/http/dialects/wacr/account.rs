@@ -1,5 +1,5 @@
-//! The account: what the instance holds and may do. Figures are real ones. There is no plan to subscribe to, so there is
-//! no quota on contacts (-1); what this gateway does not do at all has the limit 0. The account's `id` is the instance
+//! The account: what the instance holds and may do. Figures are real ones. There is no plan to subscribe to, so
+//! contacts are limited only if the configuration says so (else -1); what this gateway does not do at all has the limit 0. The account's `id` is the instance
 //! id, which is a text, where the vendor counts tenants.
 
 use actix_web::web::Data;
@@ -35,10 +35,9 @@ pub async fn info(heard: Heard, door: Data<Door>) -> Answer<Account> {
     responses((status = 200, description = "usage", body = Envelope<UsageJson>), Errors))]
 pub async fn usage(heard: Heard, door: Data<Door>) -> Answer<Account> {
     let session = enter(&door, &heard, Scope::AccountRead)?;
-    let contacts = session.head().await?.contacts;
+    let contacts = Usage::of(session.head().await?.contacts, most_contacts(&door));
     let none = || Usage::of(0, 0);
-    let usage =
-        UsageJson { contacts: Usage::of(contacts, UNLIMITED), conversations: none(), campaigns: none(), staff: none() };
+    let usage = UsageJson { contacts, conversations: none(), campaigns: none(), staff: none() };
     Ok(done(usage, "Usage statistics retrieved successfully"))
 }
 
@@ -52,7 +51,7 @@ pub async fn limits(heard: Heard, door: Data<Door>) -> Answer<Account> {
         limit => limit.into(),
     };
     let limits = Limits {
-        contacts: Limit::of("Total Contacts", UNLIMITED),
+        contacts: Limit::of("Total Contacts", most_contacts(&door)),
         conversations: Limit::of("Conversations per Month", 0),
         campaigns: Limit::of("Active Campaigns", 0),
         staff: Limit::of("Team Members", 0),
@@ -60,6 +59,13 @@ pub async fn limits(heard: Heard, door: Data<Door>) -> Answer<Account> {
     };
     let features = Features { api_access: true, ..Features::default() };
     Ok(done(LimitsJson { limits, features }, "Plan limits retrieved successfully"))
+}
+
+fn most_contacts(door: &Door) -> i64 {
+    match door.limits.contacts {
+        0 => UNLIMITED,
+        most => most.try_into().unwrap_or(i64::MAX),
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -104,7 +110,11 @@ struct Usage {
 
 impl Usage {
     fn of(current: u64, limit: i64) -> Self {
-        Self { current, limit, remaining: limit, percentage_used: 0.0, is_unlimited: limit == UNLIMITED }
+        let is_unlimited = limit == UNLIMITED;
+        let used = i64::try_from(current).unwrap_or(i64::MAX);
+        let remaining = if is_unlimited { UNLIMITED } else { (limit - used).max(0) };
+        let percentage = if limit > 0 { used as f64 * 100.0 / limit as f64 } else { 0.0 };
+        Self { current, limit, remaining, percentage_used: (percentage * 100.0).round() / 100.0, is_unlimited }
     }
 }
 

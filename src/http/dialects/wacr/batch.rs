@@ -51,7 +51,7 @@ pub async fn create_many(heard: Heard, door: Data<Door>) -> Answer<CreatingMany>
         outcomes = places.into_iter().zip(settled.outcomes).collect();
         for (place, outcome) in &outcomes {
             if let Err(error) = outcome {
-                failed.insert(*place, Wrongs::of(error).ok_or_else(|| error.clone())?);
+                failed.insert(*place, Wrongs::of_item(error).ok_or_else(|| error.clone())?);
             }
         }
     }

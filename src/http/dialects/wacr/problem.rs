@@ -28,7 +28,7 @@ pub enum Errors {
     /// The token is missing or not valid.
     #[response(status = 401)]
     Unauthorized(#[to_schema] Refusal),
-    /// The token lacks a scope.
+    /// The token lacks a scope, or the account has as much as it may have.
     #[response(status = 403)]
     Forbidden(#[to_schema] Refusal),
     /// There is no such contact, entry or route.
@@ -214,11 +214,25 @@ fn answer<S: Subject>(fault: &Fault) -> HttpResponse {
         Fault::Meaning(Error::Limited { wait }) => meta.retry_after = Some(whole_seconds(*wait)),
         Fault::Meaning(Error::Internal(_)) => details = Some(json!({"error": "Internal error; it has been logged"})),
         Fault::Meaning(Error::Invalid(invalid)) => details = Some(json!({invalid.field: [invalid.to_string()]})),
+        Fault::Meaning(Error::OverQuota { of, now, most }) => {
+            details = Some(json!({"feature": of, "current": now, "maximum": most}));
+        }
         _ => {}
     }
-    let message = message.strip_suffix('.').map(str::to_owned).unwrap_or(message);
+    let message = match message.strip_suffix('.') {
+        Some(one) if !one.contains(". ") => one.to_owned(),
+        _ => message,
+    };
     let told = Told { code, message, details };
-    fault.respond(fault.status()).json(Refusal { success: false, error: told, meta })
+    fault.respond(status(fault)).json(Refusal { success: false, error: told, meta })
+}
+
+fn status(fault: &Fault) -> StatusCode {
+    match fault {
+        // As documented.
+        Fault::Meaning(Error::OverQuota { .. }) => StatusCode::FORBIDDEN,
+        fault => fault.status(),
+    }
 }
 
 fn code_and_message<S: Subject>(fault: &Fault) -> (&'static str, String) {
@@ -227,6 +241,7 @@ fn code_and_message<S: Subject>(fault: &Fault) -> (&'static str, String) {
         Fault::Malformed(why) => return ("INVALID_REQUEST", why.clone()),
         Fault::MediaType | Fault::NotTaken(_) => return ("UNSUPPORTED_MEDIA_TYPE", fault.sentence()),
         Fault::TooMany(_) => return ("PAYLOAD_TOO_LARGE", fault.sentence()),
+        Fault::Crowded(_) => return ("RATE_LIMIT_EXCEEDED", fault.sentence()),
         Fault::TooSlow => return ("REQUEST_TIMEOUT", fault.sentence()),
         Fault::NoRoute => return ("NOT_FOUND", fault.sentence()),
         Fault::WrongVerb(_) => return ("METHOD_NOT_ALLOWED", fault.sentence()),
@@ -257,6 +272,9 @@ fn code_and_message<S: Subject>(fault: &Fault) -> (&'static str, String) {
         Error::Limited { wait } => {
             ("RATE_LIMIT_EXCEEDED", format!("Too many requests. Please try again in {} seconds", whole_seconds(*wait)))
         }
+        Error::OverQuota { of, .. } => {
+            ("FEATURE_LIMIT_EXCEEDED", format!("Feature limit exceeded for {of}. Please upgrade your plan."))
+        }
         Error::Busy | Error::OutcomeUnknown | Error::Full | Error::Quarantined => {
             ("SERVICE_UNAVAILABLE", fault.sentence())
         }
@@ -274,5 +292,13 @@ impl Wrongs {
             Error::Unknown { field } => Self::one(*field, Wrong::Unknown),
             _ => return None,
         })
+    }
+
+    /// Likewise of one among many. That there was no room for it is said of it alone: others have found some.
+    pub fn of_item(error: &Error) -> Option<Self> {
+        match error {
+            Error::OverQuota { of, .. } => Some(Self::one("contact", Wrong::NoRoom(of))),
+            error => Self::of(error),
+        }
     }
 }

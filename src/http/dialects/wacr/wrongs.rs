@@ -23,6 +23,8 @@ pub enum Wrong {
     /// Another one has it.
     Taken,
     Repeated,
+    /// The account has as much of this as it may have.
+    NoRoom(&'static str),
 }
 
 /// Fields that are wrong, each in one way.
@@ -129,6 +131,7 @@ fn usual(field: &str, wrong: &Wrong) -> String {
         Wrong::NotPhone => format!("The {words} field must be a phone number with its country code, like +15551234567"),
         Wrong::NotColor => format!("The {words} field must be a valid hexadecimal color"),
         Wrong::Taken => format!("The {words} has already been taken"),
+        Wrong::NoRoom(of) => format!("Feature limit exceeded for {of}. Please upgrade your plan"),
         Wrong::Repeated => format!("The {words} field has a duplicate value"),
     }
 }

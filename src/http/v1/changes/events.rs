@@ -7,7 +7,7 @@ use actix_web::web::{Bytes, Data};
 use futures_util::{Stream, stream};
 use serde_json::json;
 
-use super::shown::JsonChange;
+use super::{seats::Seat, shown::JsonChange};
 use crate::{
     book::Changed,
     domain::Error,
@@ -31,13 +31,18 @@ struct Subscriber {
     /// Looked at again as long as the stream lasts: one that was revoked ends it.
     token: String,
     has_begun: bool,
-    _counted: Counted,
+    _seat: Seat,
 }
 
 /// Every chunk is some whole events. The stream ends when the server stops, the instance goes, or the token is not good any
 /// more; the client will then come back by itself and be told why.
-pub fn stream(follower: Follower, door: Data<Door>, token: String) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    let subscriber = Subscriber { follower, door, token, has_begun: false, _counted: Counted::new() };
+pub fn stream(
+    follower: Follower,
+    door: Data<Door>,
+    token: String,
+    seat: Seat,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let subscriber = Subscriber { follower, door, token, has_begun: false, _seat: seat };
     stream::unfold(subscriber, async |mut subscriber| {
         let chunk = subscriber.next().await?;
         Some((Ok(Bytes::from(chunk)), subscriber))
@@ -96,20 +101,4 @@ fn resync(now: Token) -> String {
 /// `data` is one line.
 fn event(name: &str, id: Token, data: &str) -> String {
     format!("event: {name}\nid: {id}\ndata: {data}\n\n")
-}
-
-/// One stream more, for as long as this lives.
-struct Counted;
-
-impl Counted {
-    fn new() -> Self {
-        metrics::gauge!("wabook_event_streams").increment(1.0);
-        Self
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        metrics::gauge!("wabook_event_streams").decrement(1.0);
-    }
 }

@@ -2,6 +2,7 @@
 //! server-sent events. Leaves out which token is good for what (sync).
 
 mod events;
+mod seats;
 mod shown;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::{
         follow::{self, Follower},
     },
 };
+pub use seats::Seats;
 use shown::JsonChanges;
 
 const LIMIT: u64 = 100;
@@ -109,6 +111,7 @@ async fn events(heard: Heard, door: Data<Door>) -> Answer {
     let last = heard.plain_header("Last-Event-ID")?.or_else(|| params.text("last_event_id"));
     let last = last.filter(|text| !text.is_empty());
     let since = last.map(|text| text.parse::<Token>().map_err(|invalid| invalid.in_field("last_event_id")));
+    let seat = door.seats.take(session.id(), door.limits.event_streams)?;
     let follower = Follower::new(session, since.transpose()?).await?;
     let token = heard.bearer().unwrap_or_default().to_owned();
     tell_outcome("ok");
@@ -116,7 +119,7 @@ async fn events(heard: Heard, door: Data<Door>) -> Answer {
         .content_type("text/event-stream")
         // So that a proxy lets each event through as it comes (nginx).
         .insert_header((header::HeaderName::from_static("x-accel-buffering"), "no"))
-        .streaming(events::stream(follower, door, token)))
+        .streaming(events::stream(follower, door, token, seat)))
 }
 
 fn enter(heard: &Heard, door: &Door) -> Result<Session, Fault> {

@@ -132,6 +132,7 @@ impl Stage {
         std::fs::create_dir(&home).unwrap();
         Book::create(&home).unwrap().close().unwrap();
         let setting = Setting {
+            quota: Default::default(),
             runtime: Handle::current(),
             mailbox: 64,
             long_reads: 2,

@@ -151,8 +151,13 @@ async fn the_outbox_holds_no_names_and_survives_a_restart() {
     stage.save("123", "Unmistakable", "Name").await;
     stage.run().await;
     stage.session.finish().await;
-    let setting =
-        Setting { runtime: Handle::current(), mailbox: 64, long_reads: 2, open_books: Arc::new(OpenBooks::default()) };
+    let setting = Setting {
+        runtime: Handle::current(),
+        mailbox: 64,
+        long_reads: 2,
+        open_books: Arc::new(OpenBooks::default()),
+        quota: Default::default(),
+    };
     let session = Session::new("demo".parse().unwrap(), stage.home.clone(), setting);
     let link = Some(Print::of("phone"));
     let mut worker = Worker::new(session.clone(), link, Box::new(stage.phone.clone()), 60, PULL_EVERY);
