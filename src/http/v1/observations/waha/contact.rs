@@ -1,5 +1,5 @@
 //! Contacts and LIDs as an engine reports them, one or many. A contact in WAHA's shape is
-//! `{"id", "name", "pushname", "isMyContact", "isBlocked", …}` (https://waha.devlike.pro/docs/how-to/contacts/), in Baileys'
+//! `{"id", "name", "pushname", "isMyContact", "isBlocked", …}` (<https://waha.devlike.pro/docs/how-to/contacts/>), in Baileys'
 //! `{"id", "lid", "phoneNumber", "name", "notify", "verifiedName"}`; a LID is `{"lid", "pn"}` in both. `number` is not read:
 //! of a LID it is its own digits.
 

@@ -1,5 +1,5 @@
 //! A message: who wrote, under which name, by which of their ids, and when. WAHA's own fields (`from`, `to`, `participant`,
-//! `fromMe`, `timestamp` in seconds) are those of https://waha.devlike.pro/docs/how-to/events/#message; names and other ids
+//! `fromMe`, `timestamp` in seconds) are those of <https://waha.devlike.pro/docs/how-to/events/#message>; names and other ids
 //! stand in `_data`, as the engine has them: WEBJS (whatsapp-web.js) `notifyName`, `author`, `id.remote`; NOWEB (Baileys)
 //! `pushName`, `verifiedBizName` and in `key` `remoteJid`, `remoteJidAlt`, `participant`, `participantAlt`, in versions
 //! before 7 `senderPn`, `senderLid`, `participantPn`, `participantLid`; GOWS (whatsmeow's MessageInfo) `Info.PushName`,

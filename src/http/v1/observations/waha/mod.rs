@@ -1,6 +1,6 @@
 //! The events that a WAHA sends to a webhook: which of them say something about a contact, and what is answered. The
 //! envelope is `{"event", "session", "payload", "me", "engine", "timestamp"}`
-//! (https://waha.devlike.pro/docs/how-to/events/#webhook-payload); the events themselves are next door. Leaves out WAHA's
+//! (<https://waha.devlike.pro/docs/how-to/events/#webhook-payload>); the events themselves are next door. Leaves out WAHA's
 //! own dialect, which is another room.
 
 mod contact;
