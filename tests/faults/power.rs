@@ -113,6 +113,5 @@ fn settings(folder: &std::path::Path) -> Settings {
         mailbox: 256,
         long_reads: 2,
         requests_per_minute: 0,
-        quota: wabook::session::Quota::default(),
     }
 }
