@@ -25,9 +25,6 @@ def map_body(context, body):
         year = body["expires_at"][:4]
         if year.isdigit() and year < "2100":
             body["expires_at"] = "2100" + body["expires_at"][4:]
-    if path == "/v1/instances/{i}/companion" and isinstance(body.get("url"), str) and COMPANION_URL.fullmatch(body["url"]):
-        # Nobody is called who happens to have that name.
-        body["url"] = "http://companion.invalid"
     return body
 
 
@@ -53,6 +50,11 @@ def before_call(context, case, kwargs):
         # Nor how far the book has come.
         if type(case.body.get("since")) in (int, float) and case.body["since"] > 0 and case.body["since"] % 1 == 0:
             case.body["since"] = 0
+    if case.operation.path == "/v1/instances/{i}/companion" and isinstance(case.body, dict):
+        # Likewise; nobody is called who happens to have that name.
+        url = case.body.get("url")
+        if isinstance(url, str) and COMPANION_URL.fullmatch(url):
+            case.body["url"] = "http://companion.invalid"
     if case.operation.path == "/v1/instances/{i}/changes":
         # Nobody writes meanwhile: a long wait would only be waited for.
         wait = (case.query or {}).get("wait")
