@@ -20,7 +20,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     config::Config,
     gateway::{Gateway, RunNote, Settings},
-    http::{self, Door, Limits, Mounts, RequestSpan, Secure, Turns},
+    http::{self, Door, Limits, Mounts, RequestSpan, Seats, Secure},
     session::Quota,
     sync::{AllowList, Companions, Couriers, Outside, SystemResolver, install_tls},
 };
@@ -32,7 +32,7 @@ const FILES_KEPT_BACK: u64 = 1024;
 /// An open book: three files of its writer, two each of its readers, and some air for those that are just closing.
 const FILES_PER_BOOK: u64 = 8;
 
-/// Files that one instance imports at the same time: they take turns at its book anyway.
+/// Files that one instance imports at the same time: they wait for each other at its book anyway.
 const IMPORTS: usize = 2;
 
 pub struct App {
@@ -105,9 +105,9 @@ impl App {
                 event_streams: config.limits.event_streams,
                 contacts: config.limits.contacts,
             },
-            seats: Arc::default(),
             metrics: Arc::new(move || rendering.render()),
-            imports: Turns::new(IMPORTS),
+            imports: Seats::new(IMPORTS, "wabook_imports"),
+            streams: Seats::new(config.limits.event_streams, "wabook_event_streams"),
             stopping: is_stopping.clone(),
         });
         let crate::config::Mounts { wawp, hypersender, superwaba, wacr, waha } = config.mounts.clone();

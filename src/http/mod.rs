@@ -16,10 +16,10 @@ mod problem;
 mod raw;
 mod room;
 mod schemas;
+mod seats;
 mod time;
 mod trace;
 mod turn;
-mod turns;
 mod v1;
 
 use std::{sync::Arc, time::Duration};
@@ -34,10 +34,9 @@ use crate::{
 };
 
 pub use room::Secure;
+pub use seats::Seats;
 pub use trace::{RequestSpan, observe};
 pub use turn::Turn;
-pub use turns::Turns;
-pub use v1::Seats;
 
 /// What every room is handed.
 pub struct Door {
@@ -45,10 +44,11 @@ pub struct Door {
     pub outside: Arc<Outside>,
     pub companions: Arc<Companions>,
     pub limits: Limits,
-    pub seats: Arc<Seats>,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Of each instance, the files that are being imported.
-    pub imports: Turns,
+    pub imports: Seats,
+    /// And the streams of events that it has open.
+    pub streams: Seats,
     /// Becomes true when the server is about to stop.
     pub stopping: watch::Receiver<bool>,
 }

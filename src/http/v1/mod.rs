@@ -12,8 +12,6 @@ mod port;
 mod row;
 mod webhooks;
 
-pub use changes::Seats;
-
 use actix_web::{HttpResponse, web};
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 

@@ -7,11 +7,11 @@ use actix_web::web::{Bytes, Data};
 use futures_util::{Stream, stream};
 use serde_json::json;
 
-use super::{seats::Seat, shown::JsonChange};
+use super::shown::JsonChange;
 use crate::{
     book::Changed,
     domain::Error,
-    http::Door,
+    http::{Door, seats::Seat},
     sync::{
         feed::{Page, Token},
         follow::{Follower, Step},

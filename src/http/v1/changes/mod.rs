@@ -2,7 +2,6 @@
 //! server-sent events. Leaves out which token is good for what (sync).
 
 mod events;
-mod seats;
 mod shown;
 
 use std::time::Duration;
@@ -30,7 +29,6 @@ use crate::{
         follow::{self, Follower},
     },
 };
-pub use seats::Seats;
 use shown::JsonChanges;
 
 const LIMIT: u64 = 100;
@@ -111,7 +109,7 @@ async fn events(heard: Heard, door: Data<Door>) -> Answer {
     let last = heard.plain_header("Last-Event-ID")?.or_else(|| params.text("last_event_id"));
     let last = last.filter(|text| !text.is_empty());
     let since = last.map(|text| text.parse::<Token>().map_err(|invalid| invalid.in_field("last_event_id")));
-    let seat = door.seats.take(session.id(), door.limits.event_streams)?;
+    let seat = door.streams.take(session.id()).ok_or(Fault::Crowded(door.limits.event_streams))?;
     let follower = Follower::new(session, since.transpose()?).await?;
     let token = heard.bearer().unwrap_or_default().to_owned();
     tell_outcome("ok");

@@ -20,6 +20,7 @@ use crate::{
         problem::{Details, Errors},
         room::{Arriving, Fault, Heard, on, place, tell_instance, tell_outcome},
         schemas::Flag,
+        seats::Seat,
     },
     port::{Empty, Format, vcard_out::Version},
     session::Session,
@@ -77,7 +78,7 @@ async fn import(arriving: Arriving, door: Data<Door>) -> Answer {
     let began = begin(&heard, &door).await;
     let told = match began {
         Err(fault) => Err((fault, None)),
-        Ok((import, _turn)) => import.run(&mut body).await.map_err(|(fault, report)| (fault, Some(report))),
+        Ok((import, _seat)) => import.run(&mut body).await.map_err(|(fault, report)| (fault, Some(report))),
     };
     match told {
         Ok(report) => {
@@ -92,7 +93,7 @@ async fn import(arriving: Arriving, door: Data<Door>) -> Answer {
     }
 }
 
-async fn begin(heard: &Heard, door: &Door) -> Result<(Import, crate::http::turns::Turn), Fault> {
+async fn begin(heard: &Heard, door: &Door) -> Result<(Import, Seat), Fault> {
     let session = enter(heard, door, Scope::ContactsWrite).await?;
     let wish = wish(heard)?;
     if wish.creates {
@@ -100,8 +101,8 @@ async fn begin(heard: &Heard, door: &Door) -> Result<(Import, crate::http::turns
             enter(heard, door, scope).await?;
         }
     }
-    let turn = door.imports.take(session.id())?;
-    Ok((Import::begin(session, wish).await?, turn))
+    let seat = door.imports.take(session.id()).ok_or(Error::Busy)?;
+    Ok((Import::begin(session, wish).await?, seat))
 }
 
 fn wish(heard: &Heard) -> Result<Wish, Fault> {
