@@ -37,6 +37,7 @@ const CURRENT_OF_LID: &str = concat!("SELECT ", columns!(), " FROM mapping WHERE
 const CURRENT_OF_PHONE: &str = concat!("SELECT ", columns!(), " FROM mapping WHERE phone = ?1 AND current = 1");
 const CURRENT: &str = concat!("SELECT ", columns!(), " FROM mapping WHERE current = 1 ORDER BY lid LIMIT ?1 OFFSET ?2");
 const COUNT: &str = "SELECT count(*) FROM mapping WHERE current = 1";
+const REPORTED: &str = "SELECT 1 FROM mapping WHERE lid = ?1 AND phone = ?2 AND learned_at >= ?3";
 const KNOWN: &str = "SELECT 1 FROM mapping WHERE lid = ?1 AND phone = ?2";
 // Nobody reads about more; a phone's history has no bound of its own.
 const HISTORY_OF_LID: &str =
@@ -65,6 +66,12 @@ pub(super) fn learn(connection: &Connection, mapping: &Mapping) -> Result<()> {
     }
     run(TRIM, &[lid]).map_err(meaning)?;
     Ok(())
+}
+
+/// Whether this very pair was reported at this time or later.
+pub(super) fn was_reported(connection: &Connection, mapping: &Mapping) -> Result<bool> {
+    let params = params![mapping.lid.as_str(), mapping.phone.as_str(), mapping.by.at.millis()];
+    connection.prepare_cached(REPORTED).and_then(|mut statement| statement.exists(params)).map_err(meaning)
 }
 
 pub(super) fn newest(connection: &Connection, id: &ChatId) -> Result<Option<Mapping>> {

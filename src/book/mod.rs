@@ -196,6 +196,11 @@ impl Book {
         if self.has.mappings { mapping::newest(&self.connection, id) } else { Ok(None) }
     }
 
+    /// Whether this very mapping was reported at its time or later, whether it holds or not.
+    pub fn was_reported(&self, mapping: &Mapping) -> Result<bool> {
+        if self.has.mappings { mapping::was_reported(&self.connection, mapping) } else { Ok(false) }
+    }
+
     /// When this chat id was last deleted.
     pub fn deleted_at(&self, id: &ChatId) -> Result<Option<Moment>> {
         if self.has.deletions { identity::deleted_at(&self.connection, id) } else { Ok(None) }

@@ -16,7 +16,9 @@ impl Batch<'_> {
             return Err(Invalid::new("lid", "must be a LID, such as 123456789@lid").into());
         };
         let mapping = Mapping { lid, phone, by: Stamp { at: hand.at, source: hand.source.clone() } };
-        let learned = self.state.known.learn(self.book, &mapping)?;
+        let mut learned = self.state.known.learn(self.book, &mapping)?;
+        // One that was outdated long ago is no news when it is told again.
+        learned.is_news &= learned.holds() || !self.book.was_reported(&mapping)?;
         if learned.is_news {
             self.writes.push(Write::Learn(mapping));
             self.state.has_lids = true;

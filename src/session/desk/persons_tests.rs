@@ -162,6 +162,8 @@ fn the_newer_of_two_contradicting_mappings_holds_and_what_is_saved_stays_with_th
     let late = one(&mut desk, mapped(LID, PHONE, 25));
     assert_eq!(found(&desk, chat(LID)).unwrap().display(), "Bob", "an older sighting never wins");
     assert_eq!(late.contact.display(), "Bob");
+    one(&mut desk, mapped("333@lid", PHONE, 40));
+    assert_eq!(one(&mut desk, mapped(LID, PHONE, 25)).change, Change::Unchanged, "outdated on both sides, and no news");
     let history = desk.book.reader().unwrap().mapping_history(&chat(LID)).unwrap();
     let told: Vec<_> = history.iter().map(|(mapping, holds)| (mapping.phone.to_string(), *holds)).collect();
     assert_eq!(told, [("4917099999".to_owned(), true), (PHONE.to_owned(), false)]);
