@@ -1,10 +1,15 @@
 //! Saved names that were replaced: the newest sixteen of each contact, so that a rename can be understood and undone. They
 //! lie at the end of the contact's own row.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use foldhash::{HashMap, HashMapExt as _};
+use rusqlite::{
+    Connection, OptionalExtension,
+    functions::{Context, FunctionFlags},
+    params,
+};
 
 use crate::{
-    book::{Reader, fault::meaning},
+    book::{Reader, Write, fault::meaning},
     domain::{ContactId, Error, Moment, NamePart, Result, Revision, Saved, Source, Stamp},
 };
 
@@ -25,17 +30,56 @@ const KEPT: usize = 16;
 const OF: &str = "SELECT earlier FROM contact WHERE id = ?1";
 const SET: &str = "UPDATE contact SET earlier = ?2 WHERE id = ?1";
 
-pub(super) fn outdate(connection: &Connection, contact: ContactId, revision: Revision, saved: &Saved) -> Result<()> {
+/// The names that a transaction outdates, as they will be stored.
+pub(super) struct Outdated(HashMap<ContactId, String>);
+
+impl Outdated {
+    pub(super) fn of(writes: &[Write]) -> Result<Self> {
+        let mut names: HashMap<ContactId, String> = HashMap::new();
+        for write in writes {
+            let Write::Outdate { contact, revision, saved } = write else { continue };
+            let newer = line(*revision, saved)?;
+            names.entry(*contact).and_modify(|older| *older = format!("{newer}\n{older}")).or_insert(newer);
+        }
+        Ok(Self(names))
+    }
+
+    pub(super) fn take(&mut self, contact: ContactId) -> Option<String> {
+        self.0.remove(&contact)
+    }
+}
+
+fn line(revision: Revision, saved: &Saved) -> Result<String> {
     let part = |part: &Option<NamePart>| part.as_ref().map(|name| name.as_str().into());
     let (at, source) = saved.by.as_ref().map_or((0, "unknown"), |by| (by.at.millis(), by.word()));
     let stored: Stored = (part(&saved.first), part(&saved.last), at, source.to_owned(), revision.number());
-    let mut lines = serde_json::to_string(&stored).map_err(Error::internal)?;
-    // The others are moved on as they are: a line of JSON has no line break in it.
-    for line in text_of(connection, contact)?.lines().take(KEPT - 1) {
-        lines.push('\n');
-        lines.push_str(line);
+    serde_json::to_string(&stored).map_err(Error::internal)
+}
+
+/// The newest of these lines; they are moved on as they are, as a line of JSON has no line break in it.
+fn newest(newer: &str, older: &str) -> String {
+    let mut kept = String::with_capacity(newer.len() + older.len() + 1);
+    for line in newer.lines().chain(older.lines()).take(KEPT) {
+        if !kept.is_empty() {
+            kept.push('\n');
+        }
+        kept.push_str(line);
     }
-    set(connection, contact, &lines)
+    kept
+}
+
+/// Lets the update of a row move its names on: `outdated(newer, older)`.
+pub(super) fn teach(connection: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    let outdated = |context: &Context<'_>| {
+        let older = context.get_raw(1).as_str_or_null()?.unwrap_or_default();
+        Ok(newest(context.get_raw(0).as_str()?, older))
+    };
+    connection.create_scalar_function("outdated", 2, flags, outdated).map_err(meaning)
+}
+
+pub(super) fn outdate(connection: &Connection, contact: ContactId, names: &str) -> Result<()> {
+    set(connection, contact, &newest(names, &text_of(connection, contact)?))
 }
 
 /// The names of two contacts that became one are one history.

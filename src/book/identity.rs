@@ -3,7 +3,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use crate::{
-    book::{Has, fault},
+    book::{Has, fault, rows},
     domain::{ChatId, Contact, ContactId, Moment, Result, Source},
 };
 
@@ -13,20 +13,28 @@ const LEARN: &str = "
     ON CONFLICT (chat_id) DO UPDATE SET contact_id = excluded.contact_id, shown = excluded.shown
         WHERE contact_id <> excluded.contact_id OR shown <> excluded.shown";
 
-/// The statement with which chat ids are learned; looked up once for many contacts.
-pub(super) fn learner(connection: &Connection) -> Result<CachedStatement<'_>> {
-    connection.prepare_cached(LEARN).map_err(fault::meaning)
+/// Notes which chat ids lead to whom. The statement is looked up once for many contacts, and only when there is one.
+pub(super) struct Learner<'c> {
+    connection: &'c Connection,
+    statement: Option<CachedStatement<'c>>,
 }
 
-pub(super) fn learn(learner: &mut CachedStatement<'_>, contact: &Contact, source: &Source) -> Result<()> {
-    for (place, id) in contact.chat_ids().enumerate() {
-        let kind = if id.is_phone() { "phone" } else { "lid" };
-        let learned_at = contact.updated_at.millis();
-        learner
-            .execute(params![id.to_string(), contact.id.0, kind, place == 0, learned_at, source.as_str()])
-            .map_err(fault::meaning)?;
+impl<'c> Learner<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, statement: None }
     }
-    Ok(())
+
+    pub(super) fn learn(&mut self, contact: &Contact, source: &Source) -> Result<()> {
+        let statement = rows::kept(self.connection, &mut self.statement, LEARN)?;
+        for (place, id) in contact.chat_ids().enumerate() {
+            let kind = if id.is_phone() { "phone" } else { "lid" };
+            let learned_at = contact.updated_at.millis();
+            statement
+                .execute(params![id.to_string(), contact.id.0, kind, place == 0, learned_at, source.as_str()])
+                .map_err(fault::meaning)?;
+        }
+        Ok(())
+    }
 }
 
 const FORGET: &str = "DELETE FROM identity WHERE contact_id = ?1";

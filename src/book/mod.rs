@@ -20,6 +20,7 @@ mod rows;
 pub(crate) mod schema;
 mod search;
 mod story;
+mod turn;
 mod webhooks;
 
 use std::{
@@ -28,7 +29,7 @@ use std::{
     sync::Arc,
 };
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 pub use companion::{COMPANION, SyncAct};
 pub use earlier::EarlierName;
@@ -39,6 +40,7 @@ pub use list::{Cursor, Direction, Page, PageQuery, Sort};
 pub use outbox::{Errand, Known};
 pub use query::Reader;
 pub use story::{Candidate, NameStory};
+pub use turn::Turn;
 pub use webhooks::{DeadLetter, HookWork, LastTry, Progress};
 
 use crate::domain::{
@@ -102,12 +104,15 @@ pub enum Write {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Touched {
     pub chat_ids: bool,
+    /// Any of its names.
+    pub names: bool,
+    pub email: bool,
     pub groups: bool,
     pub last_message: bool,
 }
 
 impl Touched {
-    pub const ALL: Self = Self { chat_ids: true, groups: true, last_message: true };
+    pub const ALL: Self = Self { chat_ids: true, names: true, email: true, groups: true, last_message: true };
 }
 
 pub struct Book {
@@ -159,6 +164,7 @@ impl Book {
             return Err(Error::Quarantined);
         }
         schema::BOOK.migrate(&mut connection)?;
+        earlier::teach(&connection)?;
         search::catch_up(&mut connection)?;
         let head = query::head(&connection)?;
         let has = identity::has(&connection)?;
@@ -245,89 +251,14 @@ impl Book {
         Ok(gone)
     }
 
-    /// Stores all of these or none, durably: when this returns `Ok`, they survive a power cut. `head` is the head
-    /// after them; the contact count is moved here, with the rows.
+    /// Begins to change the book. What is read until the turn ends stays as it is.
+    pub fn begin(&mut self) -> Result<Turn<'_>> {
+        Turn::begin(self)
+    }
+
+    /// Stores all of these or none, in a turn of its own.
     pub fn write(&mut self, writes: &[Write], head: Head) -> Result<()> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault::meaning)?;
-        let (mut contacts, mut has) = (self.head.contacts, self.has);
-        let mut rows = rows::Writer::new(&transaction);
-        let mut learner = identity::learner(&transaction)?;
-        let mut filing = search::Filing::default();
-        for write in writes {
-            match write {
-                Write::Insert { contact, source } => {
-                    rows.insert(contact)?;
-                    filing.add(contact);
-                    identity::learn(&mut learner, contact, source)?;
-                    identity::note_lid(&transaction, contact, &mut has)?;
-                    register::enrol(&transaction, contact)?;
-                    if self.is_linked {
-                        companion::note(&transaction, contact, source, false)?;
-                    }
-                    contacts += 1;
-                }
-                Write::Update { contact, source, touched } => {
-                    rows.update(contact)?;
-                    if touched.last_message {
-                        rows.heard(contact)?;
-                    }
-                    filing.change(contact);
-                    if touched.chat_ids {
-                        identity::learn(&mut learner, contact, source)?;
-                        identity::note_lid(&transaction, contact, &mut has)?;
-                        identity::forget_others(&transaction, contact)?;
-                    }
-                    if touched.groups {
-                        register::leave_all(&transaction, contact.id)?;
-                        register::enrol(&transaction, contact)?;
-                    }
-                    if self.is_linked {
-                        companion::note(&transaction, contact, source, touched.chat_ids)?;
-                    }
-                }
-                Write::Remember { key, done, at } => idempotency::remember(&transaction, key, done, *at)?,
-                Write::Bury { contact, revision, at, merged_into } => {
-                    identity::forget(&transaction, contact.id)?;
-                    filing.take_out(contact.id);
-                    register::leave_all(&transaction, contact.id)?;
-                    match merged_into {
-                        Some(survivor) => {
-                            earlier::hand_over(&transaction, contact.id, *survivor)?;
-                            identity::redirect(&transaction, contact, *survivor)?;
-                        }
-                        None => {
-                            identity::forget_aliases(&transaction, contact.id)?;
-                        }
-                    }
-                    rows::bury(&transaction, contact, *revision, *at, *merged_into)?;
-                    match merged_into {
-                        _ if !self.is_linked => {}
-                        Some(_) => companion::note_merger(&transaction, contact.id)?,
-                        None => companion::note_deletion(&transaction, contact, *revision)?,
-                    }
-                    contacts -= 1;
-                }
-                Write::Forget { chat_id, at } => {
-                    identity::note_deletion(&transaction, chat_id, *at)?;
-                    has.deletions = true;
-                }
-                Write::Learn(mapping) => {
-                    mapping::learn(&transaction, mapping)?;
-                    has.mappings = true;
-                }
-                Write::Outdate { contact, revision, saved } => {
-                    earlier::outdate(&transaction, *contact, *revision, saved)?;
-                }
-            }
-        }
-        drop((rows, learner));
-        let late = filing.write(&transaction, self.late)?;
-        let head = Head { contacts, ..head };
-        rows::move_head(&transaction, &head)?;
-        transaction.commit().map_err(fault::at_commit)?;
-        (self.head, self.has, self.late) = (head, has, late);
-        Ok(())
+        self.begin()?.write(writes, head)
     }
 
     /// A second, read-only door to the same book. It sees every write that was answered.

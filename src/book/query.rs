@@ -77,7 +77,8 @@ pub(super) fn get(connection: &Connection, who: &Who) -> Result<Option<Contact>>
 /// As `get`, for many: the statement for chat ids is looked up once.
 pub(super) fn get_many(connection: &Connection, whom: &[Who]) -> Result<Vec<Option<Contact>>> {
     // One snapshot for all: without it, every statement takes and gives back the file's locks by itself.
-    let _snapshot = (whom.len() > 1).then(|| connection.unchecked_transaction()).transpose().map_err(fault::meaning)?;
+    let is_alone = whom.len() > 1 && connection.is_autocommit();
+    let _snapshot = is_alone.then(|| connection.unchecked_transaction()).transpose().map_err(fault::meaning)?;
     let mut by_chat_id = None;
     let mut found = Vec::with_capacity(whom.len());
     for who in whom {

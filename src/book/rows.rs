@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, Row, ToSql, params, types::Type};
 use uuid::Uuid;
 
 use crate::{
-    book::{Head, fault},
+    book::{Head, Touched, fault},
     domain::{
         Card, ChatId, Contact, ContactId, Digits, Invalid, Kind, Moment, NamePart, Names, Result, Revision, Saved,
         Seen, Source, Stamp, Times, fold,
@@ -31,17 +31,32 @@ const INSERT: &str = concat!(
      ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42)"
 );
 
-// The numbers are for life; the time of creation too, until two contacts turn out to be one.
-const UPDATE: &str = "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last = ?6, saved_at = ?7, \
-    saved_source = ?8, push = ?9, push_at = ?10, push_source = ?11, business = ?12, business_at = ?13, \
-    business_source = ?14, email = ?15, company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, \
-    address = ?21, country_code = ?22, country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, \
-    params = ?28, opted_in = ?29, blocked = ?30, conversation_count = ?32, \
-    created_at = ?33, updated_at = ?34, revision = ?35, source_id = ?36, status_id = ?37, groups = ?38, first_revision = ?39, times = ?40, \
-    sort_key = ?41, email_key = ?42 \
-    WHERE id = ?1 AND uuid = ?2";
+// The numbers are for life; the time of creation too, until two contacts turn out to be one. An update that names a column
+// writes its index anew, whatever the value: so what is indexed is only named when it may have moved.
+macro_rules! update {
+    ($indexed:literal) => {
+        concat!(
+            "UPDATE contact SET phone = ?3, lid = ?4, first = ?5, last = ?6, saved_at = ?7, saved_source = ?8, push = ?9, \
+             push_at = ?10, push_source = ?11, business = ?12, business_at = ?13, business_source = ?14, email = ?15, \
+             company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, address = ?21, country_code = ?22, \
+             country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, params = ?28, opted_in = ?29, \
+             blocked = ?30, conversation_count = ?32, created_at = ?33, updated_at = ?34, revision = ?35, source_id = ?36, \
+             status_id = ?37, groups = ?38, first_revision = ?39, times = ?40",
+            $indexed,
+            " WHERE id = ?1 AND uuid = ?2"
+        )
+    };
+}
+const UPDATE: [&str; 4] = [
+    update!(""),
+    update!(", sort_key = ?41, earlier = iif(?43 IS NULL, earlier, outdated(?43, earlier))"),
+    update!(", email_key = ?42"),
+    update!(", sort_key = ?41, email_key = ?42, earlier = iif(?43 IS NULL, earlier, outdated(?43, earlier))"),
+];
+/// The last parameter of each.
+const LAST: [usize; 4] = [40, 43, 42, 43];
 
-// Apart from the others, and only when it moves: an update that names a column writes its index anew, whatever the value.
+// Apart from the others: it moves with messages rather than edits.
 const HEARD: &str = "UPDATE contact SET last_message_at = ?2 WHERE id = ?1";
 
 const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at, merged_into) \
@@ -53,21 +68,24 @@ const MOVE_HEAD: &str = "UPDATE book SET revision = ?1, contacts = ?2, last_id =
 pub(super) struct Writer<'c> {
     connection: &'c Connection,
     insert: Option<CachedStatement<'c>>,
-    update: Option<CachedStatement<'c>>,
+    updates: [Option<CachedStatement<'c>>; 4],
     heard: Option<CachedStatement<'c>>,
 }
 
 impl<'c> Writer<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, insert: None, update: None, heard: None }
+        Self { connection, insert: None, updates: [const { None }; 4], heard: None }
     }
 
     pub(super) fn insert(&mut self, contact: &Contact) -> Result<()> {
-        bind(kept(self.connection, &mut self.insert, INSERT)?, contact).map_err(fault::meaning)
+        bind(kept(self.connection, &mut self.insert, INSERT)?, contact, 42, None).map_err(fault::meaning)
     }
 
-    pub(super) fn update(&mut self, contact: &Contact) -> Result<()> {
-        bind(kept(self.connection, &mut self.update, UPDATE)?, contact).map_err(fault::meaning)
+    /// `outdated`: the saved names that it had until now, where that was touched.
+    pub(super) fn update(&mut self, contact: &Contact, touched: Touched, outdated: Option<&str>) -> Result<()> {
+        let kind = usize::from(touched.names || touched.chat_ids) + 2 * usize::from(touched.email);
+        let statement = kept(self.connection, &mut self.updates[kind], UPDATE[kind])?;
+        bind(statement, contact, LAST[kind], outdated).map_err(fault::meaning)
     }
 
     /// When the conversation last moved.
@@ -79,7 +97,7 @@ impl<'c> Writer<'c> {
     }
 }
 
-fn kept<'c, 's>(
+pub(super) fn kept<'c, 's>(
     connection: &'c Connection,
     kept: &'s mut Option<CachedStatement<'c>>,
     sql: &str,
@@ -128,7 +146,12 @@ pub(super) fn move_head(connection: &Connection, head: &Head) -> Result<()> {
     Ok(())
 }
 
-fn bind(statement: &mut CachedStatement<'_>, contact: &Contact) -> rusqlite::Result<()> {
+fn bind(
+    statement: &mut CachedStatement<'_>,
+    contact: &Contact,
+    last: usize,
+    outdated: Option<&str>,
+) -> rusqlite::Result<()> {
     let Contact { names, card, .. } = contact;
     let at = |by: Option<&Stamp>| by.map(|by| by.at.millis());
     let (saved_by, push_by) = (names.saved.by.as_ref(), names.push.as_ref().map(|seen| &seen.by));
@@ -179,8 +202,13 @@ fn bind(statement: &mut CachedStatement<'_>, contact: &Contact) -> rusqlite::Res
     next(&json(card.groups.as_ref()))?;
     next(&contact.first_revision.number())?;
     next(&times(&contact.times))?;
-    next(&fold(&contact.display()))?;
-    next(&card.email.as_deref().map(fold))?;
+    if last > 40 {
+        next(&fold(&contact.display()))?;
+        next(&card.email.as_deref().map(fold))?;
+    }
+    if last > 42 {
+        next(&outdated)?;
+    }
     match statement.raw_execute()? {
         1 => Ok(()),
         _ => Err(rusqlite::Error::StatementChangedRows(0)),

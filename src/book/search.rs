@@ -108,7 +108,9 @@ impl Filing {
                 let changes = self.late.len();
                 connection.prepare_cached(NOTE)?.execute(params![changes, note(&self.late)])?;
             }
-            pack(connection, &self.packed)?;
+            if !self.packed.is_empty() {
+                pack(connection, &self.packed)?;
+            }
             Ok(now)
         };
         write().map_err(meaning)

@@ -68,11 +68,12 @@ impl Desk {
         if bounds.let_more_in().is_ok() {
             self.name_sources(bundles, bounds)?;
         }
-        let mut batch = Batch::lay_out(&self.book, bundles, bounds)?;
+        let turn = self.book.begin()?;
+        let mut batch = Batch::lay_out(&turn, bundles, bounds)?;
         let settled = bundles.iter().map(|bundle| batch.settle(bundle)).collect::<Result<_>>()?;
         let (writes, head) = batch.end();
         if !writes.is_empty() {
-            self.book.write(&writes, head)?;
+            turn.write(&writes, head)?;
             debug_assert_eq!(self.book.head().contacts, head.contacts, "the batch counts as the book does");
         }
         Ok(settled)

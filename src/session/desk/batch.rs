@@ -285,6 +285,8 @@ impl<'book> Batch<'book> {
         let before = self.present(place);
         let mut now = Touched {
             chat_ids: !contact.chat_ids().eq(before.chat_ids()),
+            names: contact.names != before.names,
+            email: contact.card.email != before.card.email,
             groups: contact.card.groups != before.card.groups,
             last_message: contact.last_message_at != before.last_message_at,
         };
@@ -297,6 +299,8 @@ impl<'book> Batch<'book> {
             Some(Write::Insert { contact: planned, .. }) => *planned = stored,
             Some(Write::Update { contact: planned, touched, .. }) => {
                 now.chat_ids |= touched.chat_ids;
+                now.names |= touched.names;
+                now.email |= touched.email;
                 now.groups |= touched.groups;
                 now.last_message |= touched.last_message;
                 (*planned, *touched) = (stored, now);
