@@ -68,6 +68,7 @@
 pub mod domain;
 
 pub mod book;
+pub mod journal;
 pub mod port;
 
 pub mod session;

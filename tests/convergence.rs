@@ -57,6 +57,7 @@ impl Story {
         Book::create(folder.path()).unwrap().close().unwrap();
         let setting = Setting {
             quota: Default::default(),
+            journal: None,
             runtime: Handle::current(),
             mailbox: 256,
             long_reads: 2,

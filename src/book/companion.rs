@@ -5,7 +5,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::{
-    book::{Book, fault::meaning, rows},
+    book::{Book, Durable, fault::meaning, rows},
     domain::{ChatId, Contact, ContactId, Mark, Moment, News, Print, Result, Revision, Saved, Source, Sync, SyncState},
 };
 
@@ -202,6 +202,7 @@ const NAMED: &str = "SELECT phone, lid, id, first, last FROM contact WHERE first
 impl Book {
     /// Carries out a change of the outbox, durably; tells how many rows it concerned. The contacts and the revision stay.
     pub fn edit_sync(&mut self, act: &SyncAct) -> Result<usize> {
+        self.set_durable(Durable::AtOnce)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(meaning)?;
         let count = match act {
             SyncAct::Link(target) => link(&transaction, *target, self.head.revision)?,

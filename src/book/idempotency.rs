@@ -53,20 +53,24 @@ pub(super) fn recall(connection: &Connection, key: &str, at: Moment) -> Result<O
         .and_then(|mut statement| {
             statement
                 .query_row(params![key, oldest(at)], |row| {
-                    let change = match row.get_ref(1)?.as_str()? {
-                        "created" => Change::Created,
-                        "updated" => Change::Updated,
-                        "deleted" => Change::Deleted,
-                        "merged" => Change::Merged,
-                        "learned" => Change::Learned,
-                        _ => Change::Unchanged,
-                    };
+                    let change = change(row.get_ref(1)?.as_str()?);
                     let done = Done { change, contact: ContactId(row.get(2)?), revision: Revision::new(row.get(3)?) };
                     Ok((row.get(0)?, done))
                 })
                 .optional()
         })
         .map_err(fault::meaning)
+}
+
+pub(super) fn change(word: &str) -> Change {
+    match word {
+        "created" => Change::Created,
+        "updated" => Change::Updated,
+        "deleted" => Change::Deleted,
+        "merged" => Change::Merged,
+        "learned" => Change::Learned,
+        _ => Change::Unchanged,
+    }
 }
 
 /// The first millisecond that still counts.

@@ -15,6 +15,7 @@ mod mapping;
 mod outbox;
 mod prune;
 mod query;
+mod record;
 mod register;
 mod rows;
 pub(crate) mod schema;
@@ -39,6 +40,7 @@ pub use idempotency::Done;
 pub use list::{Cursor, Direction, Page, PageQuery, Sort};
 pub use outbox::{Errand, Known};
 pub use query::Reader;
+pub use record::replay;
 pub use story::{Candidate, NameStory};
 pub use turn::Turn;
 pub use webhooks::{DeadLetter, HookWork, LastTry, Progress};
@@ -52,13 +54,37 @@ use crate::domain::{
 pub const FILE: &str = "book.db";
 
 /// Where the book stands. Moves in the transaction that moves the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head {
     pub epoch: Epoch,
     pub revision: Revision,
     pub contacts: u64,
     pub last_id: ContactId,
     pub pruned: Revision,
+    /// Drawn by lot with every change: no other state of any book has it.
+    pub mark: i64,
+}
+
+impl Head {
+    fn draw_mark() -> i64 {
+        // The lower half of a version 7 UUID is random but for two bits.
+        uuid::Uuid::now_v7().as_u64_pair().1.cast_signed()
+    }
+
+    /// The head of another state.
+    #[must_use]
+    fn marked(self) -> Self {
+        Self { mark: Self::draw_mark(), ..self }
+    }
+}
+
+/// When a change survives a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durable {
+    /// With its commit, and all before it.
+    AtOnce,
+    /// When somebody has seen to it: its record is in the journal, or the book was synced.
+    Later,
 }
 
 /// One change of a batch. A contact that is new to the book carries the id `head.last_id + n`.
@@ -125,6 +151,7 @@ pub struct Book {
     late: u64,
     /// Whether a companion is to be told of saved names.
     is_linked: bool,
+    durable: Durable,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +197,7 @@ impl Book {
         let has = identity::has(&connection)?;
         let late = search::noted(&connection)?;
         let is_linked = companion::linked(&connection)?.is_some();
-        Ok(Self { connection, path, head, has, late, is_linked })
+        Ok(Self { connection, path, head, has, late, is_linked, durable: Durable::AtOnce })
     }
 
     pub fn head(&self) -> Head {
@@ -229,6 +256,7 @@ impl Book {
 
     /// Carries out one change of a register, durably. Whoever was in a group that goes is changed by it.
     pub fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
+        self.set_durable(Durable::AtOnce)?;
         let (entry, head) = register::edit(&mut self.connection, self.head, edit)?;
         self.head = head;
         Ok(entry)
@@ -246,19 +274,44 @@ impl Book {
     /// Forgets what was deleted before this moment, in the order in which it was, at most so many; how many tombstones
     /// are gone. A feed token from before them is worth nothing from now on.
     pub fn prune(&mut self, before: Moment, at_most: u32) -> Result<u64> {
+        self.set_durable(Durable::AtOnce)?;
         let (gone, head) = prune::prune(&mut self.connection, self.head, before, at_most)?;
         self.head = head;
         Ok(gone)
     }
 
     /// Begins to change the book. What is read until the turn ends stays as it is.
-    pub fn begin(&mut self) -> Result<Turn<'_>> {
+    pub fn begin(&mut self, durable: Durable) -> Result<Turn<'_>> {
+        self.set_durable(durable)?;
         Turn::begin(self)
     }
 
     /// Stores all of these or none, in a turn of its own.
     pub fn write(&mut self, writes: &[Write], head: Head) -> Result<()> {
-        self.begin()?.write(writes, head)
+        self.begin(Durable::AtOnce)?.write(writes, head)
+    }
+
+    fn set_durable(&mut self, durable: Durable) -> Result<()> {
+        if self.durable != durable {
+            let word = if durable == Durable::AtOnce { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", word).map_err(fault::meaning)?;
+            self.durable = durable;
+        }
+        Ok(())
+    }
+
+    /// Makes durable whatever was committed.
+    pub fn sync(&self) -> Result<()> {
+        let log = self.path.with_extension("db-wal");
+        // The log may be new in the folder, and nobody has seen to it that it is named there.
+        let folder = self.path.parent().map_or(Ok(()), connection::sync_folder);
+        match fs::File::open(log).and_then(|log| log.sync_data()).and(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::error!(%error, "a book could not be synced, the outcome is unknown");
+                Err(Error::OutcomeUnknown)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A second, read-only door to the same book. It sees every write that was answered.
@@ -266,9 +319,11 @@ impl Book {
         Reader::open(&self.path)
     }
 
-    /// Closes the file; what is left of the write-ahead log is folded in.
+    /// Closes the file; what is left of the write-ahead log is folded in. `OutcomeUnknown`: not all of it may be on disk.
     pub fn close(self) -> Result<()> {
-        self.connection.close().map_err(|(_, error)| fault::meaning(error))
+        let synced = if self.durable == Durable::Later { self.sync() } else { Ok(()) };
+        self.connection.close().map_err(|(_, error)| fault::meaning(error))?;
+        synced
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn prune(connection: &mut Connection, head: Head, before: Moment, at_
     let (mut gone, mut after) = (0, head);
     if let Some(last) = last {
         gone = transaction.execute(FORGET, [last.number()]).map_err(fault::meaning)?;
-        after.pruned = head.pruned.max(last);
+        after = Head { pruned: head.pruned.max(last), ..head.marked() };
         rows::move_head(&transaction, &after)?;
     }
     // A commit of nothing would still wait for the disk.

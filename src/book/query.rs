@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::{
     book::{Changed, Head, connection, fault, rows, rows::columns, schema, search},
     domain::{Contact, ContactId, Epoch, Error, Result, Revision, Who, fold},
 };
 
-const HEAD: &str = "SELECT epoch, revision, contacts, last_id, pruned FROM book";
+const HEAD: &str = "SELECT epoch, revision, contacts, last_id, pruned, mark FROM book";
 const BY_CHAT_ID: &str =
     concat!("SELECT ", columns!(), " FROM contact WHERE id = (SELECT contact_id FROM identity WHERE chat_id = ?1)");
 pub(super) const BY_ID: &str = concat!("SELECT ", columns!(), " FROM contact WHERE id = ?1");
@@ -43,6 +43,7 @@ pub(super) fn head(connection: &Connection) -> Result<Head> {
                     contacts: row.get(2)?,
                     last_id: ContactId(row.get(3)?),
                     pruned: Revision::new(row.get(4)?),
+                    mark: row.get(5)?,
                 })
             })
             .optional()
@@ -201,7 +202,8 @@ impl Reader {
     /// its own: once it is written to, its revisions mean something else than the same numbers here.
     pub fn copy_to(&self, folder: &Path) -> Result<()> {
         connection::copy(&self.connection, &folder.join(super::FILE), |copy| {
-            copy.execute("UPDATE book SET epoch = ?1", [uuid::Uuid::now_v7()]).map(drop)
+            copy.execute("UPDATE book SET epoch = ?1, mark = ?2", params![uuid::Uuid::now_v7(), Head::draw_mark()])
+                .map(drop)
         })
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn leave_all(connection: &Connection, contact: ContactId) -> Result<(
 /// One change in a transaction of its own. For a removal the answer is the entry as it last stood.
 pub(super) fn edit(connection: &mut Connection, head: Head, edit: &RegisterEdit) -> Result<(Entry, Head)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(meaning)?;
-    let (register, mut after) = (edit.register, head);
+    let (register, mut after) = (edit.register, head.marked());
     let table = register.table();
     let entry = match &edit.act {
         RegisterAct::Add { name, color } => {

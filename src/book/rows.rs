@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{CachedStatement, Connection, Row, ToSql, params, types::Type};
+use rusqlite::{
+    CachedStatement, Connection, Row, ToSql, params,
+    types::{Type, Value},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -54,7 +57,7 @@ const UPDATE: [&str; 4] = [
     update!(", sort_key = ?41, email_key = ?42, earlier = iif(?43 IS NULL, earlier, outdated(?43, earlier))"),
 ];
 /// The last parameter of each.
-const LAST: [usize; 4] = [40, 43, 42, 43];
+const LAST: [usize; 4] = [COLUMNS, COLUMNS + 3, COLUMNS + 2, COLUMNS + 3];
 
 // Apart from the others: it moves with messages rather than edits.
 const HEARD: &str = "UPDATE contact SET last_message_at = ?2 WHERE id = ?1";
@@ -62,7 +65,7 @@ const HEARD: &str = "UPDATE contact SET last_message_at = ?2 WHERE id = ?1";
 const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at, merged_into) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const REMOVE: &str = "DELETE FROM contact WHERE id = ?1";
-const MOVE_HEAD: &str = "UPDATE book SET revision = ?1, contacts = ?2, last_id = ?3, pruned = ?4";
+const MOVE_HEAD: &str = "UPDATE book SET revision = ?1, contacts = ?2, last_id = ?3, pruned = ?4, mark = ?5";
 
 /// Writes contacts one after another. The statements are looked up once for all of them: their texts are long.
 pub(super) struct Writer<'c> {
@@ -78,7 +81,7 @@ impl<'c> Writer<'c> {
     }
 
     pub(super) fn insert(&mut self, contact: &Contact) -> Result<()> {
-        bind(kept(self.connection, &mut self.insert, INSERT)?, contact, 42, None).map_err(fault::meaning)
+        bind(kept(self.connection, &mut self.insert, INSERT)?, contact, COLUMNS + 2, None).map_err(fault::meaning)
     }
 
     /// `outdated`: the saved names that it had until now, where that was touched.
@@ -140,7 +143,13 @@ pub(super) fn move_head(connection: &Connection, head: &Head) -> Result<()> {
     connection
         .prepare_cached(MOVE_HEAD)
         .and_then(|mut statement| {
-            statement.execute(params![head.revision.number(), head.contacts, head.last_id.0, head.pruned.number()])
+            statement.execute(params![
+                head.revision.number(),
+                head.contacts,
+                head.last_id.0,
+                head.pruned.number(),
+                head.mark
+            ])
         })
         .map_err(fault::meaning)?;
     Ok(())
@@ -152,16 +161,38 @@ fn bind(
     last: usize,
     outdated: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let Contact { names, card, .. } = contact;
-    let at = |by: Option<&Stamp>| by.map(|by| by.at.millis());
-    let (saved_by, push_by) = (names.saved.by.as_ref(), names.push.as_ref().map(|seen| &seen.by));
-    let business_by = names.business.as_ref().map(|seen| &seen.by);
-
     let mut place = 0;
     let mut next = |value: &dyn ToSql| {
         place += 1;
         statement.raw_bind_parameter(place, value)
     };
+    each_column(contact, &mut next)?;
+    if last > COLUMNS {
+        next(&fold(&contact.display()))?;
+        next(&contact.card.email.as_deref().map(fold))?;
+    }
+    if last > COLUMNS + 2 {
+        next(&outdated)?;
+    }
+    match statement.raw_execute()? {
+        1 => Ok(()),
+        _ => Err(rusqlite::Error::StatementChangedRows(0)),
+    }
+}
+
+/// How many `columns!()` are.
+pub(super) const COLUMNS: usize = 40;
+
+/// The values of `columns!()`, in their order.
+pub(super) fn each_column(
+    contact: &Contact,
+    next: &mut dyn FnMut(&dyn ToSql) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let Contact { names, card, .. } = contact;
+    let at = |by: Option<&Stamp>| by.map(|by| by.at.millis());
+    let (saved_by, push_by) = (names.saved.by.as_ref(), names.push.as_ref().map(|seen| &seen.by));
+    let business_by = names.business.as_ref().map(|seen| &seen.by);
+
     next(&contact.id.0)?;
     next(&contact.uuid)?;
     next(&contact.phone.as_ref().map(Digits::as_str))?;
@@ -201,18 +232,14 @@ fn bind(
     next(&card.status_id)?;
     next(&json(card.groups.as_ref()))?;
     next(&contact.first_revision.number())?;
-    next(&times(&contact.times))?;
-    if last > 40 {
-        next(&fold(&contact.display()))?;
-        next(&card.email.as_deref().map(fold))?;
-    }
-    if last > 42 {
-        next(&outdated)?;
-    }
-    match statement.raw_execute()? {
-        1 => Ok(()),
-        _ => Err(rusqlite::Error::StatementChangedRows(0)),
-    }
+    next(&times(&contact.times))
+}
+
+/// A contact whose columns have these values, wherever they come from.
+pub(super) fn from_values(connection: &Connection, values: &[Value]) -> rusqlite::Result<Contact> {
+    let places: Vec<_> = (1..=values.len()).map(|place| format!("?{place}")).collect();
+    let sql = format!("SELECT {}", places.join(", "));
+    connection.prepare_cached(&sql)?.query_row(rusqlite::params_from_iter(values), contact)
 }
 
 /// Reads a row that was selected with `columns!()`.

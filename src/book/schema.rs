@@ -25,8 +25,12 @@ pub(super) const BOOK: Schema = Schema {
         include_str!("migrations/0005_companion.sql"),
         include_str!("migrations/0006_mapping_order.sql"),
         include_str!("migrations/0007_search.sql"),
+        include_str!("migrations/0008_mark.sql"),
     ],
 };
+
+/// Of the newest book.
+pub(super) const VERSION: i64 = BOOK.migrations.len() as i64;
 
 pub(super) const FIRST_HEAD: &str =
     "INSERT INTO book (only, epoch, revision, contacts, last_id, pruned) VALUES (1, ?1, 0, 0, 0, 0)";

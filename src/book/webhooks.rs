@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::{
     book::{
-        Book, Reader,
+        Book, Durable, Reader,
         fault::{at_commit, meaning},
     },
     domain::{ContactId, Epoch, Moment, Result, Revision},
@@ -104,6 +104,7 @@ const LETTERS: &str = "
 impl Book {
     /// Carries out all of it in one commit. For each whether it was done: a `Save` that came too late is not.
     pub fn work_on_hooks(&mut self, works: &[HookWork]) -> Result<Vec<bool>> {
+        self.set_durable(Durable::AtOnce)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(meaning)?;
         let done = works.iter().map(|work| carry_out(&transaction, work)).collect::<rusqlite::Result<_>>();
         let done = done.map_err(meaning)?;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::domain::{Card, ChatId, Digits, Moment, Names, Revision, ShownBy, Times};
 
 /// A contact's number within its book: given once, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ContactId(pub i64);
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,7 +29,7 @@ impl fmt::Display for Revision {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Epoch(pub uuid::Uuid);
 
 impl fmt::Display for Epoch {

@@ -8,6 +8,7 @@ mod intake;
 mod limits;
 mod linkage;
 mod office;
+mod recovery;
 mod registry;
 mod scope;
 mod secrets;
@@ -25,7 +26,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::{runtime::Handle, task::AbortHandle};
+use anyhow::Context as _;
+use tokio::{runtime::Handle, sync::mpsc, task::AbortHandle};
 
 pub use event_type::{EventType, EventTypes};
 pub use folder::{Folder, RunNote};
@@ -42,6 +44,7 @@ pub use webhooks::{NewWebhook, Webhook, WebhookPatch, WebhookState, Webhooks};
 
 use crate::{
     domain::{Error, InstanceId, Moment, Result},
+    journal::{Full, Journal},
     session::{OpenBooks, Quota, Session, Setting},
 };
 use intake::Intakes;
@@ -102,6 +105,7 @@ impl Pass {
 pub struct Gateway {
     folder: Folder,
     setting: Setting,
+    journal: Arc<Journal>,
     store: Mutex<Store>,
     hasher: Hasher,
     vault: Vault,
@@ -137,6 +141,12 @@ impl Gateway {
         let run_key = AccessToken::random();
         let (store, is_new) = Store::open(&folder.database())?;
 
+        recovery::recover(&folder)?;
+        // A file for which there is no room here stays until the end, no more.
+        let (full, filled) = mpsc::channel(16);
+        let journal =
+            Journal::begin(folder.path(), move |file| drop(full.try_send(file))).context("no journal can be kept")?;
+
         let open_books = Arc::new(OpenBooks::default());
         let setting = Setting {
             runtime,
@@ -144,12 +154,14 @@ impl Gateway {
             long_reads: settings.long_reads,
             open_books: Arc::clone(&open_books),
             quota: settings.quota,
+            journal: Some(Arc::clone(&journal)),
         };
         let gateway = Self {
             admin: [hasher.hash(&admin_token), hasher.hash(run_key.reveal())],
             registry: Registry::new(open_books, settings.open_books, settings.idle),
             folder,
             setting,
+            journal,
             store: Mutex::new(store),
             hasher,
             vault,
@@ -165,7 +177,7 @@ impl Gateway {
         };
         gateway.load()?;
         let gateway = Arc::new(gateway);
-        let house = gateway.setting.runtime.spawn(Arc::clone(&gateway).keep_house());
+        let house = gateway.setting.runtime.spawn(Arc::clone(&gateway).keep_house(filled));
         *held(&gateway.house) = Some(house.abort_handle());
         tracing::info!(instances = gateway.registry.len(), "sessions folder opened");
         Ok(gateway)
@@ -247,6 +259,7 @@ impl Gateway {
             house.abort();
         }
         self.registry.finish().await;
+        self.end_journal().await;
         self.note_use().await;
         self.folder.remove_note();
         held(&self.lock).take();
@@ -272,12 +285,43 @@ impl Gateway {
         Session::new(id, folder, self.setting.clone())
     }
 
-    async fn keep_house(self: Arc<Self>) {
+    /// Every book has all that is in it, unless one says otherwise.
+    async fn end_journal(self: &Arc<Self>) {
+        let gateway = Arc::clone(self);
+        let end = move || {
+            gateway.journal.end();
+            if gateway.journal.keeps_everything() { Ok(()) } else { Journal::clear(gateway.folder.path()) }
+        };
+        if let Ok(Err(error)) = self.setting.runtime.spawn_blocking(end).await {
+            tracing::warn!(%error, "the journal could not be removed, the next start will read it");
+        }
+    }
+
+    /// Removes a file of the journal that is no longer written to, once all that is in it is in the books for sure.
+    async fn put_away(&self, file: Full) {
+        for book in &file.books {
+            let session = book.parse().ok().and_then(|id: InstanceId| self.registry.get(&id));
+            // One that is no longer there needs nothing.
+            let Some(session) = session else { continue };
+            if session.keep().await.is_err() {
+                self.journal.keep_everything();
+            }
+        }
+        if self.journal.keeps_everything() {
+            return;
+        }
+        if let Err(error) = file.remove() {
+            tracing::warn!(%error, "a file of the journal could not be removed");
+        }
+    }
+
+    async fn keep_house(self: Arc<Self>, mut filled: mpsc::Receiver<Full>) {
         let mut ticks = tokio::time::interval(HOUSEKEEPING);
         let mut prunings = tokio::time::interval(PRUNING);
         loop {
             tokio::select! {
                 () = self.registry.over_budget() => {}
+                Some(file) = filled.recv() => self.put_away(file).await,
                 _ = ticks.tick() => self.note_use().await,
                 _ = prunings.tick() => self.registry.prune(now().minus(self.tombstones)).await,
             }

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -16,14 +16,18 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
     Setting,
-    desk::{Bundle, Desk, Settled},
+    desk::{Bundle, Desk, Settled, Stored},
+    keeping::Keeping,
     mailbox::{Mailbox, Posted},
     readers::Readers,
 };
 use crate::{
-    book::{HookWork, Reader, SyncAct},
+    book::{Durable, HookWork, Reader, SyncAct},
     domain::{Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, RegisterEdit, Result, Revision, Who},
 };
+
+/// More edits than this are synced with their book: writing them twice costs more than the sync.
+const MOST_RECORDED: usize = 512;
 
 type Answer<T> = oneshot::Sender<Result<T>>;
 
@@ -39,6 +43,8 @@ pub(super) enum Letter {
 
 pub(super) struct Actor {
     pub(super) id: InstanceId,
+    /// The same, as the journal takes it.
+    name: Arc<str>,
     pub(super) folder: PathBuf,
     pub(super) setting: Setting,
     pub(super) long_reads: Arc<Semaphore>,
@@ -47,6 +53,9 @@ pub(super) struct Actor {
     /// Empty while the book is closed.
     desk: Mutex<Option<Desk>>,
     readers: Readers,
+    keeping: Keeping,
+    /// It was closed without being sure that all of it is on disk.
+    is_in_doubt: AtomicBool,
     /// Made when the first watcher comes: most books have none.
     revision: OnceLock<watch::Sender<Revision>>,
     born: Instant,
@@ -61,6 +70,7 @@ pub(super) struct Actor {
 impl Actor {
     pub(super) fn new(id: InstanceId, folder: PathBuf, setting: Setting) -> Self {
         Self {
+            name: id.as_str().into(),
             id,
             folder,
             long_reads: Arc::new(Semaphore::new(setting.long_reads)),
@@ -68,6 +78,8 @@ impl Actor {
             asks: Mailbox::new(setting.mailbox),
             desk: Mutex::new(None),
             readers: Readers::default(),
+            keeping: Keeping::default(),
+            is_in_doubt: AtomicBool::new(false),
             revision: OnceLock::new(),
             born: Instant::now(),
             used: AtomicU64::new(0),
@@ -96,7 +108,7 @@ impl Actor {
     }
 
     /// Batches of edits until the mailbox is empty. The desk is held first, so that batches keep their order.
-    fn work(&self) {
+    fn work(self: &Arc<Self>) {
         let mut desk = self.desk();
         while let Some(letters) = self.edits.take() {
             let mut batch = Batch::default();
@@ -110,15 +122,15 @@ impl Actor {
                     Letter::Register(edit, answer) => {
                         // Everybody sees things in the order in which they came.
                         self.carry_out(&mut desk, std::mem::take(&mut batch));
-                        let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_register(&edit)));
+                        let _ = answer.send(self.durably(&mut desk, |desk| desk.edit_register(&edit)));
                     }
                     Letter::Sync(act, answer) => {
                         self.carry_out(&mut desk, std::mem::take(&mut batch));
-                        let _ = answer.send(self.at_desk(&mut desk, |desk| desk.edit_sync(&act)));
+                        let _ = answer.send(self.durably(&mut desk, |desk| desk.edit_sync(&act)));
                     }
                     Letter::Prune { before, at_most, answer } => {
                         self.carry_out(&mut desk, std::mem::take(&mut batch));
-                        let _ = answer.send(self.at_desk(&mut desk, |desk| desk.prune(before, at_most)));
+                        let _ = answer.send(self.durably(&mut desk, |desk| desk.prune(before, at_most)));
                     }
                     // Who is told of changes waits for the changes: a hundred webhooks share one commit after them.
                     Letter::Hook(work, answer) => {
@@ -136,22 +148,95 @@ impl Actor {
         if works.is_empty() {
             return;
         }
-        let done = self.at_desk(desk, |desk| desk.work_on_hooks(works));
+        let done = self.durably(desk, |desk| desk.work_on_hooks(works));
         for (place, answer) in workers.into_iter().enumerate() {
             let _ = answer.send(done.as_ref().map(|done| done[place]).map_err(Clone::clone));
         }
     }
 
-    fn carry_out(&self, desk: &mut Option<Desk>, mut batch: Batch) {
+    fn carry_out(self: &Arc<Self>, desk: &mut Option<Desk>, mut batch: Batch) {
         if batch.bundles.is_empty() {
             return;
         }
         let count: usize = batch.bundles.iter().map(|bundle| bundle.edits.len()).sum();
         metrics::histogram!("wabook_batch_edits").record(count as f64);
-        match self.at_desk(desk, |desk| desk.work(&mut batch.bundles)) {
-            Ok(settled) => batch.askers.into_iter().zip(settled).for_each(|(asker, settled)| asker.tell(Ok(settled))),
-            Err(error) => batch.askers.into_iter().for_each(|asker| asker.tell(Err(error.clone()))),
+        let journal = self.setting.journal.as_ref().filter(|journal| count <= MOST_RECORDED && journal.is_usable());
+        let durable = if journal.is_some() { Durable::Later } else { Durable::AtOnce };
+        let number = self.keeping.begin();
+        let done = self.at_desk(desk, |desk| {
+            let (settled, stored) = desk.work(&mut batch.bundles, durable)?;
+            Ok((settled, stored, desk.book().head().revision))
+        });
+        let actor = Arc::clone(self);
+        match done {
+            Ok((settled, Stored::Recorded(record), revision)) => {
+                let journal = journal.expect("asked for above");
+                let told = move |is_kept| actor.settle(number, is_kept, revision, batch.askers, settled);
+                journal.write(&self.name, record, Box::new(told));
+            }
+            Ok((settled, Stored::Durably, revision)) => {
+                self.keeping.settle(number, &Ok(()));
+                self.tell_watchers(revision);
+                tell(batch.askers, settled, &Ok(()));
+            }
+            // What nothing had to be done for may rest on what is on its way to the disk.
+            Ok((settled, Stored::Nothing, _)) => self.keeping.when_kept(number - 1, move |kept| {
+                actor.keeping.settle(number, &kept);
+                tell(batch.askers, settled, &kept);
+            }),
+            Err(error) => {
+                self.keeping.when_kept(number - 1, move |kept| actor.keeping.settle(number, &kept));
+                batch.askers.into_iter().for_each(|asker| asker.tell(Err(error.clone())));
+            }
         }
+    }
+
+    /// The journal has tried to keep a commit.
+    fn settle(
+        self: &Arc<Self>,
+        number: u64,
+        is_kept: bool,
+        revision: Revision,
+        askers: Vec<Asker>,
+        settled: Vec<Settled>,
+    ) {
+        let actor = Arc::clone(self);
+        let end = move |kept: Result<()>| {
+            actor.keeping.settle(number, &kept);
+            actor.tell_watchers(revision);
+            tell(askers, settled, &kept);
+        };
+        if is_kept {
+            return end(Ok(()));
+        }
+        // Then the book has to do without it.
+        let actor = Arc::clone(self);
+        self.setting.runtime.spawn_blocking(move || end(actor.sync()));
+    }
+
+    /// Makes durable whatever was committed. A book that is closed was synced then.
+    pub(super) fn sync(&self) -> Result<()> {
+        let mut desk = self.desk();
+        let synced = match &*desk {
+            Some(open) => open.book().sync(),
+            None if self.is_in_doubt.load(Ordering::SeqCst) => Err(Error::OutcomeUnknown),
+            None => Ok(()),
+        };
+        if let Err(error) = &synced {
+            self.recover(&mut desk, error);
+        }
+        synced
+    }
+
+    /// Nobody is told what a power cut might take back.
+    pub(super) async fn all_kept(&self) -> Result<()> {
+        let seen = self.keeping.seen();
+        if self.keeping.is_kept(seen) {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        self.keeping.when_kept(seen, move |kept| drop(answer.send(kept)));
+        answered.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 
     /// Work at the open desk, with what follows from its failing.
@@ -161,9 +246,17 @@ impl Actor {
             self.rehearse();
             work(self.opened(desk)?)
         });
-        match &result {
-            Ok(_) => self.tell_watchers(desk.as_ref()),
-            Err(error) => self.recover(desk, error),
+        if let Err(error) = &result {
+            self.recover(desk, error);
+        }
+        result
+    }
+
+    /// Work that is durable when it is done.
+    fn durably<T>(&self, desk: &mut Option<Desk>, work: impl FnOnce(&mut Desk) -> Result<T>) -> Result<T> {
+        let result = self.at_desk(desk, work);
+        if let (Ok(_), Some(desk)) = (&result, desk) {
+            self.tell_watchers(desk.book().head().revision);
         }
         result
     }
@@ -172,23 +265,23 @@ impl Actor {
         self.revision.get_or_init(|| watch::Sender::new(Revision::default())).subscribe()
     }
 
-    fn tell_watchers(&self, desk: Option<&Desk>) {
-        let Some((watchers, desk)) = self.revision.get().zip(desk) else { return };
-        let now = desk.book().head().revision;
-        watchers.send_if_modified(|seen| std::mem::replace(seen, now) != now);
+    fn tell_watchers(&self, now: Revision) {
+        if let Some(watchers) = self.revision.get() {
+            watchers.send_if_modified(|seen| std::mem::replace(seen, now) != now);
+        }
     }
 
     /// Point reads until that mailbox is empty; beside the desk.
-    fn look_up(&self) {
+    fn look_up(self: &Arc<Self>) {
         while let Some(letters) = self.asks.take() {
             let (whom, answers): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
             let found = self.read(|reader| reader.get_many(&whom));
             match found {
-                Ok(found) => {
+                Ok(found) => self.keeping.when_kept(self.keeping.seen(), move |kept| {
                     for (answer, contact) in answers.into_iter().zip(found) {
-                        let _ = answer.send(Ok(contact));
+                        let _ = answer.send(kept.clone().map(|()| contact));
                     }
-                }
+                }),
                 Err(error) => {
                     for answer in answers {
                         let _ = answer.send(Err(error.clone()));
@@ -248,7 +341,7 @@ impl Actor {
         }
     }
 
-    pub(super) fn finish(&self) {
+    pub(super) fn finish(self: &Arc<Self>) {
         self.work();
         self.look_up();
         self.shut(&mut self.desk());
@@ -273,6 +366,12 @@ impl Actor {
             self.setting.open_books.count.fetch_sub(1, Ordering::Relaxed);
             match open.close() {
                 Ok(()) => tracing::debug!(instance = %self.id, "book closed"),
+                Err(Error::OutcomeUnknown) => {
+                    self.is_in_doubt.store(true, Ordering::SeqCst);
+                    if let Some(journal) = &self.setting.journal {
+                        journal.keep_everything();
+                    }
+                }
                 Err(error) => tracing::warn!(instance = %self.id, cause = %error.chain(), "book closed with an error"),
             }
         }
@@ -368,6 +467,13 @@ impl Batch {
     fn add(&mut self, bundle: Bundle, asker: Asker) {
         self.bundles.push(bundle);
         self.askers.push(asker);
+    }
+}
+
+/// What came of each, if it is sure to last.
+fn tell(askers: Vec<Asker>, settled: Vec<Settled>, kept: &Result<()>) {
+    for (asker, settled) in askers.into_iter().zip(settled) {
+        asker.tell(kept.clone().map(|()| settled));
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::Path;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
-    book::{Book, HookWork, SyncAct},
+    book::{Book, Durable, HookWork, SyncAct},
     domain::{Act, Edit, Entry, Field, Moment, Outcome, RegisterAct, RegisterEdit, Result, Who},
 };
 
@@ -48,6 +48,16 @@ pub struct Settled {
     pub stored: bool,
 }
 
+/// How a batch lies in the book.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// It changed nothing.
+    Nothing,
+    Durably,
+    /// It will survive a power cut once this record does, or the book is synced.
+    Recorded(Vec<u8>),
+}
+
 impl Desk {
     pub(super) fn open(folder: &Path, quota: Quota) -> Result<Self> {
         Ok(Self { book: Book::open(folder)?, quota })
@@ -61,22 +71,31 @@ impl Desk {
         self.book.close()
     }
 
-    /// Every outcome is durable. An error is the whole batch's: nothing of it was answered, and unless it is
-    /// `OutcomeUnknown`, nothing of it was stored.
-    pub(super) fn work(&mut self, bundles: &mut [Bundle]) -> Result<Vec<Settled>> {
+    /// An error is the whole batch's: nothing of it was answered, and unless it is `OutcomeUnknown`, nothing of it was
+    /// stored.
+    pub(super) fn work(&mut self, bundles: &mut [Bundle], durable: Durable) -> Result<(Vec<Settled>, Stored)> {
         let bounds = Bounds::of(&self.book, self.quota)?;
         if bounds.let_more_in().is_ok() {
             self.name_sources(bundles, bounds)?;
         }
-        let turn = self.book.begin()?;
+        let turn = self.book.begin(durable)?;
         let mut batch = Batch::lay_out(&turn, bundles, bounds)?;
         let settled = bundles.iter().map(|bundle| batch.settle(bundle)).collect::<Result<_>>()?;
         let (writes, head) = batch.end();
-        if !writes.is_empty() {
-            turn.write(&writes, head)?;
-            debug_assert_eq!(self.book.head().contacts, head.contacts, "the batch counts as the book does");
+        if writes.is_empty() {
+            return Ok((settled, Stored::Nothing));
         }
-        Ok(settled)
+        let stored = match durable {
+            Durable::AtOnce => turn.write(&writes, head).map(|()| Stored::Durably)?,
+            Durable::Later => Stored::Recorded(turn.write_and_record(&writes, head)?),
+        };
+        debug_assert_eq!(self.book.head().contacts, head.contacts, "the batch counts as the book does");
+        Ok((settled, stored))
+    }
+
+    #[cfg(test)]
+    fn work_now(&mut self, bundles: &mut [Bundle]) -> Result<Vec<Settled>> {
+        Ok(self.work(bundles, Durable::AtOnce)?.0)
     }
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {

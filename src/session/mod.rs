@@ -8,6 +8,7 @@
 
 mod actor;
 mod desk;
+mod keeping;
 mod mailbox;
 mod readers;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::{
         Act, ChatId, Contact, ContactId, Digits, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register,
         RegisterEdit, Result, Revision, Sync, SyncState, Who,
     },
+    journal::Journal,
 };
 pub use desk::Settled;
 
@@ -47,6 +49,8 @@ pub struct Setting {
     pub long_reads: usize,
     pub open_books: Arc<OpenBooks>,
     pub quota: Quota,
+    /// `None`: each book is synced by itself.
+    pub journal: Option<Arc<Journal>>,
 }
 
 /// What one book may come to; 0 = whatever it does.
@@ -254,6 +258,12 @@ impl Session {
         let _ = self.actor.setting.runtime.spawn_blocking(move || actor.finish()).await;
     }
 
+    /// Makes durable whatever was committed until now.
+    pub async fn keep(&self) -> Result<()> {
+        let actor = Arc::clone(&self.actor);
+        self.actor.setting.runtime.spawn_blocking(move || actor.sync()).await.map_err(Error::internal)?
+    }
+
     async fn answer<T>(&self, post: impl FnOnce(oneshot::Sender<Result<T>>) -> Result<()>) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         post(answer)?;
@@ -268,6 +278,8 @@ impl Session {
             let _permit = permit;
             actor.read(question)
         });
-        asked.await.map_err(Error::internal)?
+        let answer = asked.await.map_err(Error::internal)??;
+        self.actor.all_kept().await?;
+        Ok(answer)
     }
 }

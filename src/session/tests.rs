@@ -29,6 +29,7 @@ fn stage(mailbox: usize) -> Stage {
         long_reads: 2,
         open_books: Arc::clone(&open_books),
         quota: Quota::default(),
+        journal: None,
     };
     Stage { session: Session::new("demo".parse().unwrap(), home, setting), folder, open_books }
 }

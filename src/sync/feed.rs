@@ -129,7 +129,7 @@ mod tests {
 
     fn head(revision: u64, pruned: u64) -> Head {
         let (revision, pruned) = (Revision::new(revision), Revision::new(pruned));
-        Head { epoch: EPOCH.parse().unwrap(), revision, pruned, contacts: 0, last_id: crate::domain::ContactId(0) }
+        Head { epoch: EPOCH.parse().unwrap(), revision, pruned, contacts: 0, ..Head::default() }
     }
 
     #[test]

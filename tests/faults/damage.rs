@@ -34,8 +34,14 @@ const PAGE: usize = 4096;
 
 fn session(folder: &Path) -> Session {
     let open_books = Arc::new(OpenBooks::default());
-    let setting =
-        Setting { runtime: Handle::current(), mailbox: 256, long_reads: 2, open_books, quota: Default::default() };
+    let setting = Setting {
+        runtime: Handle::current(),
+        mailbox: 256,
+        long_reads: 2,
+        open_books,
+        quota: Default::default(),
+        journal: None,
+    };
     Session::new("demo".parse().unwrap(), folder.to_owned(), setting)
 }
 

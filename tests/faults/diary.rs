@@ -37,7 +37,7 @@ impl Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disk {
     Honest,
-    /// The log is never synced, as with `synchronous=NORMAL`.
+    /// Neither the journal nor a book's log is ever synced, as with `synchronous=NORMAL` alone.
     WithoutLogSyncs,
 }
 
@@ -142,8 +142,8 @@ pub fn rebuild(records: &[Record], root: &str, target: &Path, disk: Disk, dice: 
                 continue;
             }
             b'S' => {
-                let is_ignored = disk == Disk::WithoutLogSyncs && path.ends_with("-wal");
-                if let Some(inode) = now.files.get(path).filter(|_| !is_ignored) {
+                let is_log = (path.ends_with("-wal") || path.contains("gateway.journal-"));
+                if let Some(inode) = now.files.get(path).filter(|_| !(is_log && disk == Disk::WithoutLogSyncs)) {
                     let Inode { synced, pending } = &mut inodes[*inode];
                     let covered = pending.iter().position(|earlier| earlier.at >= record.offset);
                     for earlier in pending.drain(..covered.unwrap_or(pending.len())) {

@@ -51,7 +51,14 @@ fn a_failing_disk_is_told_and_not_hidden() {
     for round in 0..rounds {
         let hurt = round * 7 % INSTANCES;
         save(&mut wire, &entries[hurt], 0, "before", None);
-        fs::write(shim::order_to_fail(&home), format!("{}/book.db-wal", entries[hurt].instance)).unwrap();
+        // The journal alone can fail and nobody is told: the book is synced by itself.
+        fs::write(shim::order_to_fail(&home), "gateway.journal-").unwrap();
+        assert!(save(&mut wire, &entries[hurt], 0, &format!("unjournaled {round}"), None).status < 300);
+        assert!(!shim::order_to_fail(&home).exists(), "the disk did fail");
+        let both = format!("gateway.journal-\n{}/book.db-wal", entries[hurt].instance);
+        pause(Duration::from_millis(1100));
+        save(&mut wire, &entries[hurt], 0, &format!("journaled again {round}"), None);
+        fs::write(shim::order_to_fail(&home), both).unwrap();
         let (name, key) = (format!("round {round}"), format!("key-{round}"));
         let told = save(&mut wire, &entries[hurt], round, &name, Some(&key));
         assert_eq!(told.status, 503, "{}", told.text());

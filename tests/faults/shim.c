@@ -3,8 +3,8 @@
  *
  * SHIM_FOLDER   only files in this folder count
  * SHIM_JOURNAL  where the diary goes: one record for each change and each sync, in their order
- * SHIM_FAIL     while this file exists, the next fdatasync or fsync of a path that contains its text fails with EIO; the
- *               file is removed by it
+ * SHIM_FAIL     while this file exists, the next fdatasync or fsync of a path that contains one of its lines fails with EIO;
+ *               the line is removed by it, and the file with its last line
  *
  * A record: kind (1 byte), length of the path (4), offset (8), length of the data (8), path, data; numbers as this machine
  * has them. Kinds: C create, W write, T truncate (offset = new size), M make folder, R rename (data = new path),
@@ -198,7 +198,29 @@ static int must_fail(const char *path) {
     ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     if (fd >= 0)
         real_close(fd);
-    return length > 0 && strstr(path, text) && real_unlink(fail) == 0;
+    if (length <= 0)
+        return 0;
+    char rest[256] = {0};
+    int is_met = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        if (!is_met && strstr(path, line)) {
+            is_met = 1;
+        } else {
+            strcat(rest, line);
+            strcat(rest, "\n");
+        }
+    }
+    if (!is_met)
+        return 0;
+    if (!rest[0])
+        return real_unlink(fail) == 0;
+    fd = real_open(fail, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd >= 0) {
+        if (real_write(fd, rest, strlen(rest)) < 0)
+            abort();
+        real_close(fd);
+    }
+    return 1;
 }
 
 static int synced(int fd, int (*real)(int)) {

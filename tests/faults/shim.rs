@@ -46,7 +46,7 @@ pub fn diary(home: &Home) -> PathBuf {
     home.path("diary")
 }
 
-/// While it exists, the next sync of a path that contains its text fails.
+/// While it exists, the next sync of a path that contains one of its lines fails.
 pub fn order_to_fail(home: &Home) -> PathBuf {
     home.path("fail")
 }

@@ -160,10 +160,10 @@ impl Stage {
         for (told, cut) in told.iter().zip(cuts) {
             batch.push(edit(told, phone, lid, timing));
             if *cut {
-                self.desk.work(&mut [Bundle { edits: std::mem::take(&mut batch), whole: false }]).unwrap();
+                self.desk.work_now(&mut [Bundle { edits: std::mem::take(&mut batch), whole: false }]).unwrap();
             }
         }
-        self.desk.work(&mut [Bundle { edits: batch, whole: false }]).unwrap();
+        self.desk.work_now(&mut [Bundle { edits: batch, whole: false }]).unwrap();
         self.desk.book.load(&[phone, lid].map(Who::Chat)).unwrap().try_into().unwrap()
     }
 

@@ -49,7 +49,7 @@ fn pushed(who: &str, name: &str, at: i64) -> Edit {
 }
 
 fn one(desk: &mut Desk, edit: Edit) -> Outcome {
-    let settled = desk.work(&mut [Bundle { edits: vec![edit], whole: false }]).unwrap().remove(0);
+    let settled = desk.work_now(&mut [Bundle { edits: vec![edit], whole: false }]).unwrap().remove(0);
     settled.outcomes.into_iter().next().unwrap().unwrap()
 }
 
@@ -179,7 +179,7 @@ fn a_cycle_of_mappings_ends_with_the_newest_pairs() {
     }
     let all =
         [mapped(a, x, 10), mapped(b, x, 11), mapped(b, y, 12), mapped(a, y, 13), mapped(a, x, 14), mapped(b, y, 15)];
-    desk.work(&mut [Bundle { edits: all.to_vec(), whole: true }]).unwrap();
+    desk.work_now(&mut [Bundle { edits: all.to_vec(), whole: true }]).unwrap();
     assert_eq!(found(&desk, chat(a)).unwrap().chat_id(), chat(x));
     assert_eq!(found(&desk, chat(b)).unwrap().chat_id(), chat(y));
     assert_sound(&folder);
@@ -191,7 +191,7 @@ fn a_whole_bundle_that_fails_takes_its_merges_back() {
     one(&mut desk, saved(PHONE, "Alice", 10));
     one(&mut desk, saved(LID, "Ali", 11));
     let nobody = Edit::new(chat("4912"), Act::Delete, Moment::from_millis(12), Source::known("test"));
-    let settled = desk.work(&mut [Bundle { edits: vec![mapped(LID, PHONE, 12), nobody], whole: true }]).unwrap();
+    let settled = desk.work_now(&mut [Bundle { edits: vec![mapped(LID, PHONE, 12), nobody], whole: true }]).unwrap();
     assert!(!settled[0].stored);
     assert_eq!(found(&desk, chat(LID)).unwrap().display(), "Ali");
     assert_eq!(desk.book.newest_mapping(&chat(LID)).unwrap(), None);
@@ -210,11 +210,11 @@ fn a_rename_is_undone_and_redone() {
     one(&mut desk, saved(PHONE, "", 4));
     assert_eq!(one(&mut desk, undo()).contact.display(), "Robert", "a name that was cleared comes back");
     let edits = vec![saved(PHONE, "In this batch", 5), undo()];
-    let settled = desk.work(&mut [Bundle { edits, whole: false }]).unwrap().remove(0);
+    let settled = desk.work_now(&mut [Bundle { edits, whole: false }]).unwrap().remove(0);
     assert_eq!(settled.outcomes[1].as_ref().unwrap().contact.display(), "Robert");
     one(&mut desk, saved("4912", "New", 6));
     let nothing = Edit::new(chat("4912"), Act::UndoName, Moment::from_millis(99), Source::known("test"));
-    let settled = desk.work(&mut [Bundle { edits: vec![nothing], whole: false }]).unwrap().remove(0);
+    let settled = desk.work_now(&mut [Bundle { edits: vec![nothing], whole: false }]).unwrap().remove(0);
     assert!(matches!(settled.outcomes[0], Err(Error::NoEarlierName)));
     for at in 10..60 {
         one(&mut desk, saved(PHONE, &format!("Name {at}"), at));
@@ -270,10 +270,10 @@ fn contradicting_mappings_in_any_order_hold_as_the_newest_say_and_no_saved_name_
             all.push(Mapping { lid: *chat(&lid(l)).digits(), phone: *chat(&phone(p)).digits(), by });
             batch.push(mapped(&lid(l), &phone(p), at));
             if cut {
-                desk.work(&mut [Bundle { edits: std::mem::take(&mut batch), whole: false }]).unwrap();
+                desk.work_now(&mut [Bundle { edits: std::mem::take(&mut batch), whole: false }]).unwrap();
             }
         }
-        desk.work(&mut [Bundle { edits: batch, whole: false }]).unwrap();
+        desk.work_now(&mut [Bundle { edits: batch, whole: false }]).unwrap();
         let holding = holding(&all);
         for n in 0..3 {
             let contact = found(desk, chat(&phone(n))).expect("who was saved by phone is found by phone");

@@ -33,7 +33,7 @@ fn described(who: &str, length: usize) -> Edit {
 }
 
 fn work(desk: &mut Desk, edits: Vec<Edit>, whole: bool) -> Vec<&'static str> {
-    let settled = desk.work(&mut [Bundle { edits, whole }]).unwrap().remove(0);
+    let settled = desk.work_now(&mut [Bundle { edits, whole }]).unwrap().remove(0);
     settled
         .outcomes
         .iter()
@@ -63,7 +63,7 @@ fn two_who_turn_out_to_be_one_make_room_and_never_need_any() {
     assert_eq!(work(&mut desk, vec![named("1555001@c.us", "A"), named("777@lid", "B")], false), ["created", "created"]);
     let learn = Act::Learn { phone: *"1555001@c.us".parse::<ChatId>().unwrap().digits() };
     let done =
-        desk.work(&mut [Bundle { edits: vec![edit("777@lid", learn), named("1555002@c.us", "C")], whole: true }]);
+        desk.work_now(&mut [Bundle { edits: vec![edit("777@lid", learn), named("1555002@c.us", "C")], whole: true }]);
     let settled = done.unwrap().remove(0);
     assert!(settled.stored);
     assert_eq!(settled.outcomes[0].as_ref().unwrap().change, Change::Merged);

@@ -44,7 +44,7 @@ fn mailed(who: &str, email: &str) -> Edit {
 }
 
 fn work(desk: &mut Desk, edits: Vec<Edit>) -> Vec<(&'static str, u64)> {
-    told(&desk.work(&mut [Bundle { edits, whole: false }]).unwrap()[0])
+    told(&desk.work_now(&mut [Bundle { edits, whole: false }]).unwrap()[0])
 }
 
 fn told(settled: &Settled) -> Vec<(&'static str, u64)> {
@@ -141,7 +141,7 @@ fn a_bundle_that_must_be_whole_leaves_no_trace_when_one_fails() {
         },
         Bundle { edits: vec![named("222", "Eva"), named("555", "Dan")], whole: true },
     ];
-    let settled = desk.work(&mut bundles).unwrap();
+    let settled = desk.work_now(&mut bundles).unwrap();
     assert_eq!(settled.iter().map(|settled| settled.stored).collect::<Vec<_>>(), [true, false, true]);
     assert_eq!(told(&settled[1])[3].0, "no_contact");
     let ids = ["111", "222", "444", "555"].map(|who| chat(who).into());
@@ -188,7 +188,7 @@ fn who_is_there_is_left_alone_whatever_else_is_wrong_with_the_edit() {
         left(named("333", "Dan")),
         left(named("333", "Dan again")),
     ];
-    let settled = &desk.work(&mut [Bundle { edits, whole: true }]).unwrap()[0];
+    let settled = &desk.work_now(&mut [Bundle { edits, whole: true }]).unwrap()[0];
     assert!(settled.stored);
     assert_eq!(told(settled), [("unchanged", 1), ("unchanged", 2), ("created", 3), ("unchanged", 3)]);
     assert_eq!(work(&mut desk, vec![left(mailed("444", "bob@example.com"))])[0].0, "duplicate");
@@ -280,7 +280,7 @@ fn who_is_not_found_leaves_no_source_behind() {
     let mut lost =
         patched("111", Patch { source_named: NamePart::parse("Fair", "source").unwrap(), ..Patch::default() });
     lost.who = Who::Uuid(uuid::Uuid::now_v7());
-    let settled = desk.work(&mut [Bundle { edits: vec![lost], whole: false }]).unwrap();
+    let settled = desk.work_now(&mut [Bundle { edits: vec![lost], whole: false }]).unwrap();
     assert!(matches!(settled[0].outcomes[0], Err(Error::NoContact)));
     assert_eq!(desk.book.reader().unwrap().entries(Register::Sources).unwrap().len(), 1);
 }
@@ -295,7 +295,7 @@ fn a_repeated_key_is_answered_and_not_carried_out_again() {
     let first = vec![keyed(named("111", "Bob"), 1), keyed(named("111", "Bob"), 1), keyed(named("111", "Rob"), 2)];
     assert_eq!(work(&mut desk, first), [("created", 1), ("created", 1), ("key_reused", 0)]);
     work(&mut desk, vec![named("111", "Renamed since")]);
-    let again = desk.work(&mut [Bundle { edits: vec![keyed(named("111", "Bob"), 1)], whole: false }]).unwrap();
+    let again = desk.work_now(&mut [Bundle { edits: vec![keyed(named("111", "Bob"), 1)], whole: false }]).unwrap();
     let outcome = again[0].outcomes[0].as_ref().unwrap();
     assert!(outcome.replayed);
     assert_eq!((outcome.change, outcome.revision), (Change::Created, Revision::new(1)));

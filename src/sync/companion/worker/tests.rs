@@ -133,6 +133,7 @@ impl Stage {
         Book::create(&home).unwrap().close().unwrap();
         let setting = Setting {
             quota: Default::default(),
+            journal: None,
             runtime: Handle::current(),
             mailbox: 64,
             long_reads: 2,

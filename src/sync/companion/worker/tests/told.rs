@@ -157,6 +157,7 @@ async fn the_outbox_holds_no_names_and_survives_a_restart() {
         long_reads: 2,
         open_books: Arc::new(OpenBooks::default()),
         quota: Default::default(),
+        journal: None,
     };
     let session = Session::new("demo".parse().unwrap(), stage.home.clone(), setting);
     let link = Some(Print::of("phone"));
