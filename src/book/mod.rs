@@ -65,6 +65,9 @@ pub struct Head {
     pub mark: i64,
 }
 
+/// A book that is new, or older than marks.
+const UNMARKED: i64 = 0;
+
 impl Head {
     fn draw_mark() -> i64 {
         // The lower half of a version 7 UUID is random but for two bits.
@@ -193,7 +196,11 @@ impl Book {
         schema::BOOK.migrate(&mut connection)?;
         earlier::teach(&connection)?;
         search::catch_up(&mut connection)?;
-        let head = query::head(&connection)?;
+        let mut head = query::head(&connection)?;
+        if head.mark == UNMARKED {
+            head = head.marked();
+            rows::move_head(&connection, &head)?;
+        }
         let has = identity::has(&connection)?;
         let late = search::noted(&connection)?;
         let is_linked = companion::linked(&connection)?.is_some();

@@ -142,7 +142,7 @@ pub fn rebuild(records: &[Record], root: &str, target: &Path, disk: Disk, dice: 
                 continue;
             }
             b'S' => {
-                let is_log = (path.ends_with("-wal") || path.contains("gateway.journal-"));
+                let is_log = path.ends_with("-wal") || path.contains("gateway.journal-");
                 if let Some(inode) = now.files.get(path).filter(|_| !(is_log && disk == Disk::WithoutLogSyncs)) {
                     let Inode { synced, pending } = &mut inodes[*inode];
                     let covered = pending.iter().position(|earlier| earlier.at >= record.offset);

@@ -155,11 +155,9 @@ fn one_sync_serves_many_answers() {
         }
     });
     assert_eq!(server.stop().code(), Some(0));
-    let syncs = trace.lines().iter().filter(|line| {
-        let covers = line.contains("crowded/book.db") || line.contains("gateway.journal-");
-        covers && line.contains("= 0")
-    });
-    let syncs = syncs.count();
+    let lines = trace.lines();
+    let covers = |line: &&String| line.contains("crowded/book.db") || line.contains("gateway.journal-");
+    let syncs = lines.iter().filter(covers).filter(|line| line.contains("= 0")).count();
     println!("order: {writes} answers to {CLIENTS} clients with {syncs} fdatasyncs: {} each", writes / syncs.max(1));
     assert!(syncs > 0 && writes >= 8 * syncs);
 }
