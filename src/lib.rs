@@ -16,6 +16,7 @@
 //! | 3 | [`gateway`] | instances, access tokens, the sessions: who may enter which book |
 //! | 2 | [`session`] | one actor for each instance: the only writer of its book |
 //! | 1 | [`book`] | the address book: all SQL of contacts lives here |
+//! | 1 | [`journal`] | one file for the newest changes of all books, so that one sync to disk serves whoever waits |
 //! | 1 | [`port`] | the files in which an address book comes and goes: CSV, vCard, NDJSON |
 //! | 0 | [`domain`] | the words and their rules: no I/O, no JSON, no clock |
 //!
@@ -24,13 +25,15 @@
 //! `POST /v2/contacts/update` → the room `http::dialects::wawp` reads its own wire type and makes an [`domain::Edit`] of
 //! it → [`gateway::Gateway::enter`] gives a [`session::Session`] for the credentials → `session.edit(edit)` puts it into
 //! the mailbox → the desk takes the whole mailbox as one batch: it loads the contacts it names, decides each with
-//! [`domain::decide`], stores what changed, commits once → only now every asker is answered → the room says the
+//! [`domain::decide`], stores what changed, commits once → the commit's record goes into the [`journal`] with those of other
+//! books and is synced → only now every asker is answered → the room says the
 //! [`domain::Outcome`] in its own tongue. One trip down, one up: a precondition travels with the edit, the outcome brings
 //! the contact back, and no face reads before it writes.
 //!
 //! # Promises, and where they are kept
 //!
-//! - *A success is on disk.* `book::connection` sets `synchronous=FULL`; `session::actor` answers after the commit;
+//! - *A success is on disk.* `session::actor` answers when the journal has the commit, or the book itself was synced;
+//!   `journal` says why nothing is lost, `gateway::recovery` carries out what a book lacks; `tests/journal.rs` compares rows;
 //!   whoever makes or renames a file syncs its folder (`book::connection::sync_folder`). `tests/faults` cuts the power.
 //! - *No writer touches another's name.* `domain::edit` and `domain::observation`, with property tests beside them.
 //! - *Digits are never rewritten, a LID is never guessed.* `domain::chat_id`.
