@@ -53,8 +53,8 @@ use webhooks::Stirred;
 
 /// How often idle books are looked for and token use is noted.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
-/// How often tombstones that have had their time are looked for, in the books that are open then.
-const PRUNING: Duration = Duration::from_secs(3600);
+/// How often a book is looked at for tombstones that have had their time: daily, or more often if that time is shorter.
+const PRUNING: [Duration; 2] = [Duration::from_secs(3600), Duration::from_secs(24 * 3600)];
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -274,12 +274,14 @@ impl Gateway {
 
     async fn keep_house(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(HOUSEKEEPING);
-        let mut prunings = tokio::time::interval(PRUNING);
+        let again = self.tombstones.clamp(PRUNING[0], PRUNING[1]);
         loop {
             tokio::select! {
                 () = self.registry.over_budget() => {}
-                _ = ticks.tick() => self.note_use().await,
-                _ = prunings.tick() => self.registry.prune(now().minus(self.tombstones)).await,
+                _ = ticks.tick() => {
+                    self.note_use().await;
+                    self.registry.prune(now().minus(self.tombstones), Instant::now(), again).await;
+                }
             }
             self.registry.tidy(Instant::now()).await;
         }

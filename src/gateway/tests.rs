@@ -113,6 +113,58 @@ async fn quiet_books_close_so_that_open_ones_stay_within_the_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_book_has_its_turn_to_forget_also_when_it_is_closed() {
+    let folder = TempDir::new().unwrap();
+    let gateway = open_with(&folder, 100);
+    let mut sessions = Vec::new();
+    for n in 0..20 {
+        let id = format!("i{n}");
+        let token = instance_with_token(&gateway, &id, &["*"]).await;
+        let session = gateway.enter(with(&id, token.reveal()), Scope::ContactsWrite).unwrap();
+        session.edit(named("111", "Bob")).await.unwrap();
+        let gone = Edit::new(chat("111"), crate::domain::Act::Delete, now(), Source::known("test"));
+        session.edit(gone).await.unwrap();
+        sessions.push(session);
+    }
+    // As if the house had not been kept so far, and from here on it is kept by hand.
+    held(&gateway.house).take().unwrap().abort();
+    let (start, day) = (Instant::now() + Duration::from_secs(48 * 3600), Duration::from_secs(24 * 3600));
+    gateway.registry.tidy(start).await;
+    assert_eq!(gateway.registry.open_books(), 0);
+    let mut ticks = 0;
+    let all_have_forgotten = async |sessions: &[Session]| {
+        for session in sessions {
+            let has_forgotten = session.head().await.unwrap().pruned > crate::domain::Revision::default();
+            session.rest().await;
+            if !has_forgotten {
+                return false;
+            }
+        }
+        true
+    };
+    while !all_have_forgotten(&sessions).await {
+        ticks += 1;
+        assert!(ticks < 10, "a few at a time, but all of them");
+        gateway.registry.prune(Moment::from_millis(i64::MAX), start, day).await;
+        assert_eq!(gateway.registry.open_books(), 0, "what was closed is closed again");
+    }
+    assert!(ticks > 1, "not all at once");
+    for session in &sessions {
+        session.edit(named("111", "Bob")).await.unwrap();
+        let gone = Edit::new(chat("111"), crate::domain::Act::Delete, now(), Source::known("test"));
+        session.edit(gone).await.unwrap();
+    }
+    let before = sessions[0].head().await.unwrap().pruned;
+    gateway.registry.prune(Moment::from_millis(i64::MAX), start + day / 2, day).await;
+    assert_eq!(sessions[0].head().await.unwrap().pruned, before, "its next turn is a day later");
+    for _ in 0..ticks {
+        gateway.registry.prune(Moment::from_millis(i64::MAX), start + day, day).await;
+    }
+    assert!(sessions[0].head().await.unwrap().pruned > before);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_and_books_survive_a_restart_and_a_revoked_token_stays_revoked() {
     let folder = TempDir::new().unwrap();
     let gateway = open_with(&folder, 100);

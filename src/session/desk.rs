@@ -65,7 +65,7 @@ impl Desk {
     /// `OutcomeUnknown`, nothing of it was stored.
     pub(super) fn work(&mut self, bundles: &mut [Bundle]) -> Result<Vec<Settled>> {
         let bounds = Bounds::of(&self.book, self.quota)?;
-        if bounds.let_more_in().is_ok() {
+        if bounds.let_more_in(0).is_ok() {
             self.name_sources(bundles, bounds)?;
         }
         let mut batch = Batch::lay_out(&self.book, bundles, bounds)?;
@@ -80,7 +80,7 @@ impl Desk {
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
         if !matches!(edit.act, RegisterAct::Remove { .. }) {
-            Bounds::of(&self.book, self.quota)?.let_more_in()?;
+            Bounds::of(&self.book, self.quota)?.let_more_in(0)?;
         }
         self.book.edit_register(edit)
     }
