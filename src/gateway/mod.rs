@@ -92,6 +92,11 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Whose book this is about, also when it stays closed.
+    pub fn instance(&self) -> &InstanceId {
+        self.grant.session.id()
+    }
+
     /// The rate limit comes before the scope: guessing scopes is not free.
     pub fn enter(&self, scope: Scope) -> Result<Session> {
         match self.rate {

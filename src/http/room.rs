@@ -192,9 +192,9 @@ impl Fault {
     }
 }
 
-/// Rounded up: who waits this long is let in.
+/// Rounded up: who waits this long is let in. Never nothing: some would take that for no wait at all, at once and again.
 pub fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// How a room says what went wrong.
@@ -433,9 +433,8 @@ fn let_in(heard: &Heard, pass: &Pass, [scope, other]: [Scope; 2]) -> Result<Sess
     if let Some(rate) = pass.rate {
         heard.request.extensions_mut().insert(rate);
     }
-    let session = pass.enter(other).or_else(|_| pass.enter(scope))?;
-    tell_instance(session.id());
-    Ok(session)
+    tell_instance(pass.instance());
+    Ok(pass.enter(other).or_else(|_| pass.enter(scope))?)
 }
 
 /// Puts what is left of a rate limit into the head of the answer, in WA.cr's documented words, which others read too.
@@ -527,4 +526,15 @@ pub fn place<T: Tongue, const N: usize>(path: &str, verbs: [(Method, Route); N])
 /// For a scope's default service. The body is heard for the connection's sake.
 pub async fn no_route<T: Tongue>(_: Heard) -> HttpResponse {
     T::tell(&Fault::NoRoute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_wait_for_nothing() {
+        let told = [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001].map(Duration::from_nanos).map(whole_seconds);
+        assert_eq!(told, [1, 1, 1, 1, 2]);
+    }
 }

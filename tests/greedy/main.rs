@@ -1,11 +1,13 @@
 //! Slow and greedy clients: hundreds of connections that say nothing, stop in the middle or never read what they asked
-//! for. Each must be closed in time, and good clients are served all the while. Prints how long those had to wait and
+//! for; and, next door, noisy neighbours. Each must be closed in time, and good clients are served all the while. Prints how long those had to wait and
 //! what memory the server held; asserts neither. `--ignored` for thousands.
 
 mod kinds;
+mod neighbours;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the tests over HTTP use the rest")]
 mod shared;
+mod tongues;
 
 use std::{
     sync::{
