@@ -8,7 +8,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::{Pin, pin},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -22,6 +22,7 @@ use actix_web::{
     web::{self, Bytes, BytesMut, Data},
 };
 use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::timeout;
 
 pub use super::trace::{tell_instance, tell_outcome};
 use super::{Door, Limits, params::Params, time::now};
@@ -278,7 +279,13 @@ pub struct Pieces {
     payload: Payload,
     limits: Limits,
     is_over: bool,
+    /// The bytes that have come, and how long they were waited for.
+    come: u64,
+    waited: Duration,
 }
+
+/// Bytes of such a body that must come in a second, on average over the time in which they are waited for.
+const LEAST_PACE: u64 = 2048;
 
 impl FromRequest for Arriving {
     type Error = Infallible;
@@ -287,24 +294,35 @@ impl FromRequest for Arriving {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let limits = request.app_data::<Data<Door>>().expect("every room has a door").limits;
         let heard = Heard { request: request.clone(), body: Ok(Bytes::new()) };
-        std::future::ready(Ok(Self { heard, body: Pieces { payload: payload.take(), limits, is_over: false } }))
+        let (come, waited) = Default::default();
+        let body = Pieces { payload: payload.take(), limits, is_over: false, come, waited };
+        std::future::ready(Ok(Self { heard, body }))
     }
 }
 
 impl Pieces {
-    /// The next piece; `None` at the end. The clock is set for each anew: a body may be large, but must not stand still.
+    /// The next piece; `None` at the end. A body may be large, but must neither stand still nor drip.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         if self.is_over {
             return Ok(None);
         }
         let next = match self.payload.next().now_or_never() {
             Some(next) => Ok(next),
-            None => tokio::time::timeout(self.limits.body_timeout, self.payload.next()).await,
+            None => {
+                let (began, patience) = (Instant::now(), self.limits.body_timeout);
+                let earned = patience + Duration::from_secs(self.come / LEAST_PACE);
+                let next = timeout(patience.min(earned.saturating_sub(self.waited)), self.payload.next()).await;
+                self.waited += began.elapsed();
+                next
+            }
         };
         let piece = next.map(Option::transpose);
         self.is_over = !matches!(piece, Ok(Ok(Some(_))));
         match piece {
-            Ok(Ok(piece)) => Ok(piece),
+            Ok(Ok(piece)) => {
+                self.come += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                Ok(piece)
+            }
             Ok(Err(_)) => Err(Fault::Malformed("The body broke off.".into())),
             Err(_) => Err(Fault::TooSlow),
         }
@@ -321,7 +339,7 @@ impl Pieces {
                 }
             }
         };
-        let _ = tokio::time::timeout(patience, reading).await;
+        let _ = timeout(patience, reading).await;
     }
 }
 
@@ -479,7 +497,7 @@ async fn read_body(mut payload: Payload, limit: usize, limits: Limits) -> Result
     if let Some(body) = reading.as_mut().now_or_never() {
         return body;
     }
-    tokio::time::timeout(limits.body_timeout, reading).await.unwrap_or(Err(Fault::TooSlow))
+    timeout(limits.body_timeout, reading).await.unwrap_or(Err(Fault::TooSlow))
 }
 
 /// A JSON object as one of our types.
