@@ -127,7 +127,7 @@ impl Operation {
         let mut headers = Vec::new();
         if is_in(Place::Headers) {
             headers.extend([format!("x-org-id: {instance}"), format!("X-Instance-ID: {instance}")]);
-            for token in token {
+            if let Some(token) = token {
                 let tokens =
                     ["Authorization: Bearer ", "X-Api-Key: ", "access-token: "].map(|name| format!("{name}{token}"));
                 headers.extend(tokens);
