@@ -10,6 +10,7 @@ use super::say;
 use crate::{
     app::App,
     config::Config,
+    domain::{Error, InstanceId},
     gateway::{AccessToken, NewToken, Scopes},
 };
 
@@ -30,7 +31,8 @@ pub async fn serve(config: &Config, is_json: bool) -> anyhow::Result<()> {
     } else {
         "http"
     };
-    let demo = if app.gateway().is_new() { Some(demo(&app).await?) } else { None };
+    let id = DEMO.parse().map_err(Error::from)?;
+    let demo = if app.gateway().is_new(&id) { Some(demo(&app, id).await?) } else { None };
     let address = app.address();
     if is_json {
         say(announcement(address, demo.as_ref()))?;
@@ -40,6 +42,8 @@ pub async fn serve(config: &Config, is_json: bool) -> anyhow::Result<()> {
             say(welcome(&format!("{scheme}://{address}"), token))?;
         }
     }
+    // Not before: who never read the token gets another at the next start.
+    app.gateway().welcomed().await?;
     app.run(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -49,12 +53,16 @@ pub async fn serve(config: &Config, is_json: bool) -> anyhow::Result<()> {
     .await
 }
 
-async fn demo(app: &App) -> anyhow::Result<AccessToken> {
+async fn demo(app: &App, id: InstanceId) -> anyhow::Result<AccessToken> {
     let gateway = app.gateway();
     let office = gateway.administer(Some(gateway.run_key().reveal()))?;
-    let instance = office.create(DEMO.parse().map_err(crate::domain::Error::from)?).await?;
+    match office.create(id.clone()).await {
+        // Made by a start that was cut short.
+        Ok(_) | Err(Error::Duplicate { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     let wish = NewToken { label: Some("first".into()), scopes: Scopes::ALL, expires_at: None };
-    let (_, secret) = office.keyring(&instance.id)?.create(wish).await?;
+    let (_, secret) = office.keyring(&id)?.create(wish).await?;
     Ok(secret)
 }
 

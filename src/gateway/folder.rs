@@ -10,7 +10,11 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::{book::connection::sync_folder, domain::InstanceId, gateway::secrets};
+use crate::{
+    book::{FILE, connection::sync_folder},
+    domain::InstanceId,
+    gateway::secrets,
+};
 
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
@@ -45,6 +49,12 @@ impl Folder {
 
     pub(super) fn of(&self, id: &InstanceId) -> PathBuf {
         self.0.join(id.as_str())
+    }
+
+    /// Whether any instance has an address book here.
+    pub(super) fn has_books(&self) -> bool {
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| entry.path().join(FILE).exists())
     }
 
     pub(super) fn database(&self) -> PathBuf {

@@ -22,7 +22,10 @@ mod webhooks;
 use std::{
     fs::File,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -56,8 +59,8 @@ use webhooks::Stirred;
 
 /// How often idle books are looked for and token use is noted.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
-/// How often tombstones that have had their time are looked for, in the books that are open then.
-const PRUNING: Duration = Duration::from_secs(3600);
+/// How often a book is looked at for tombstones that have had their time: daily, or more often if that time is shorter.
+const PRUNING: [Duration; 2] = [Duration::from_secs(3600), Duration::from_secs(24 * 3600)];
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -92,6 +95,11 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Whose book this is about, also when it stays closed.
+    pub fn instance(&self) -> &InstanceId {
+        self.grant.session.id()
+    }
+
     /// The rate limit comes before the scope: guessing scopes is not free.
     pub fn enter(&self, scope: Scope) -> Result<Session> {
         match self.rate {
@@ -113,7 +121,7 @@ pub struct Gateway {
     /// The admin token and the key of this run.
     admin: [TokenHash; 2],
     run_key: AccessToken,
-    is_new: bool,
+    is_new: AtomicBool,
     grants: Grants,
     intakes: Intakes,
     registry: Registry,
@@ -131,6 +139,7 @@ impl Gateway {
         let lock = folder.lock()?;
         folder.remove_note();
         folder.sweep();
+        let kept = open_store(&folder)?;
         let key = secrets::read_or_make(&folder.key(), || AccessToken::random().reveal().to_owned())?;
         let hasher = Hasher::new(key.as_bytes());
         let vault = Vault::new(settings.secret_key.as_deref().unwrap_or(&key).as_bytes());
@@ -139,7 +148,9 @@ impl Gateway {
             None => secrets::read_or_make(&folder.admin_token(), || AccessToken::random().reveal().to_owned())?,
         };
         let run_key = AccessToken::random();
-        let (store, is_new) = Store::open(&folder.database())?;
+        // After the key: a store whose key was never there could not be told from one whose key is lost.
+        let store = kept.map_or_else(|| Store::create(&folder.database()), Ok)?;
+        let is_new = AtomicBool::new(store.is_welcome_due()?);
 
         recovery::recover(&folder)?;
         // A file for which there is no room here stays until the end, no more.
@@ -183,9 +194,18 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Whether the folder held no gateway before.
-    pub fn is_new(&self) -> bool {
-        self.is_new
+    /// Whether nobody was shown the way in yet, and there is no instance but perhaps the one meant for that.
+    pub fn is_new(&self, first: &InstanceId) -> bool {
+        self.is_new.load(Ordering::Relaxed) && self.registry.all().iter().all(|session| session.id() == first)
+    }
+
+    /// Somebody was: it is not done again.
+    pub async fn welcomed(self: &Arc<Self>) -> Result<()> {
+        if self.is_new.load(Ordering::Relaxed) {
+            self.with_store(|store| store.welcomed()).await?;
+            self.is_new.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     pub fn folder(&self) -> &Folder {
@@ -317,13 +337,15 @@ impl Gateway {
 
     async fn keep_house(self: Arc<Self>, mut filled: mpsc::Receiver<Full>) {
         let mut ticks = tokio::time::interval(HOUSEKEEPING);
-        let mut prunings = tokio::time::interval(PRUNING);
+        let again = self.tombstones.clamp(PRUNING[0], PRUNING[1]);
         loop {
             tokio::select! {
                 () = self.registry.over_budget() => {}
                 Some(file) = filled.recv() => self.put_away(file).await,
-                _ = ticks.tick() => self.note_use().await,
-                _ = prunings.tick() => self.registry.prune(now().minus(self.tombstones)).await,
+                _ = ticks.tick() => {
+                    self.note_use().await;
+                    self.registry.prune(now().minus(self.tombstones), Instant::now(), again).await;
+                }
             }
             self.registry.tidy(Instant::now()).await;
         }
@@ -346,6 +368,26 @@ impl Gateway {
         let worked = self.setting.runtime.spawn_blocking(move || work(&mut held(&gateway.store)));
         worked.await.map_err(Error::internal)?
     }
+}
+
+/// The store that is there already. One that lost its key, or a key that lost its store, is not begun anew in silence:
+/// every token would be worth nothing.
+fn open_store(folder: &Folder) -> anyhow::Result<Option<Store>> {
+    let lost = |what: &str, other: &str| {
+        anyhow::anyhow!(
+            "{} holds {other} but no {what}: put it back from a backup. If it is lost, move {other} away too: the \
+             address books stay, and `wabook instance create` with the name of one takes it over",
+            folder.path().display()
+        )
+    };
+    let has_key = folder.key().exists();
+    if !folder.database().exists() {
+        anyhow::ensure!(!(has_key && folder.has_books()), lost("gateway.db", "gateway.key"));
+        return Ok(None);
+    }
+    let store = Store::open(&folder.database())?;
+    anyhow::ensure!(has_key || !store.needs_key()?, lost("gateway.key", "gateway.db"));
+    Ok(Some(store))
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,13 +1,16 @@
 //! The sessions of all instances, and how many of their books are open: those longest unused close first, so that ten
-//! thousand quiet instances fit into a bounded number of open files.
+//! thousand quiet instances fit into a bounded number of open files. Every book, open or not, has its turn to forget what
+//! was deleted long ago.
 
 use std::{
-    sync::Arc,
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use dashmap::DashMap;
 
+use super::held;
 use crate::{
     domain::{InstanceId, Moment, Result},
     session::{OpenBooks, Session},
@@ -15,20 +18,27 @@ use crate::{
 
 /// Tombstones that go in one commit.
 const AT_ONCE: u32 = 1000;
+/// Books that have their turn to forget at once; the others wait for the next tick.
+const TURNS: usize = 8;
+/// After a start there is more urgent work; and a command that opens the folder is over by then.
+const FIRST_TURN: Duration = Duration::from_secs(60);
 
 pub(super) struct Registry {
     sessions: DashMap<InstanceId, Session>,
     open_books: Arc<OpenBooks>,
     budget: usize,
     idle: Duration,
+    /// Whose turn it is to forget, and when.
+    turns: Mutex<BTreeSet<(Instant, InstanceId)>>,
 }
 
 impl Registry {
     pub(super) fn new(open_books: Arc<OpenBooks>, budget: usize, idle: Duration) -> Self {
-        Self { sessions: DashMap::new(), open_books, budget, idle }
+        Self { sessions: DashMap::new(), open_books, budget, idle, turns: Mutex::default() }
     }
 
     pub(super) fn add(&self, session: Session) {
+        held(&self.turns).insert((Instant::now() + FIRST_TURN, session.id().clone()));
         self.sessions.insert(session.id().clone(), session);
     }
 
@@ -37,6 +47,7 @@ impl Registry {
     }
 
     pub(super) fn remove(&self, id: &InstanceId) -> Option<Session> {
+        held(&self.turns).retain(|(_, known)| known != id);
         self.sessions.remove(id).map(|(_, session)| session)
     }
 
@@ -78,9 +89,11 @@ impl Registry {
         }
     }
 
-    /// Forgets, in the books that are open, what was deleted before this moment.
-    pub(super) async fn prune(&self, before: Moment) {
-        for session in self.all().into_iter().filter(|session| session.last_used().is_some()) {
+    /// Forgets, in the few books whose turn it is, what was deleted before this moment. Their next turn is so much later.
+    /// A book that was closed is closed again.
+    pub(super) async fn prune(&self, before: Moment, now: Instant, again: Duration) {
+        for session in self.whose_turn(now, again) {
+            let was_open = session.last_used().is_some();
             match forget(&session, before).await {
                 Ok(0) => {}
                 Ok(gone) => tracing::info!(instance = %session.id(), gone, "tombstones pruned"),
@@ -88,7 +101,20 @@ impl Registry {
                     tracing::warn!(instance = %session.id(), outcome = error.word(), "tombstones were not pruned");
                 }
             }
+            if !was_open {
+                session.rest().await;
+            }
         }
+    }
+
+    fn whose_turn(&self, now: Instant, again: Duration) -> Vec<Session> {
+        let mut turns = held(&self.turns);
+        let due: Vec<_> = turns.iter().take(TURNS).take_while(|(at, _)| *at <= now).cloned().collect();
+        for turn in &due {
+            turns.remove(turn);
+        }
+        turns.extend(due.iter().map(|(_, id)| (now + again, id.clone())));
+        due.iter().filter_map(|(_, id)| self.get(id)).collect()
     }
 
     /// Every accepted edit is answered, every book closed.

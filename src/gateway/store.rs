@@ -5,13 +5,14 @@ mod companions;
 mod intake;
 mod webhooks;
 
-use std::path::Path;
+use std::{fs, path::Path};
 
+use anyhow::Context as _;
 use rusqlite::{Connection, params};
 
 use crate::{
     book::{connection, fault::meaning, schema::Schema},
-    domain::{Error, InstanceId, Moment, Result},
+    domain::{InstanceId, Moment, Result},
     gateway::{scope::Scopes, secrets::TokenHash, tokens::Token},
 };
 
@@ -26,6 +27,7 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0002_webhooks.sql"),
         include_str!("migrations/0003_companions.sql"),
         include_str!("migrations/0004_intake.sql"),
+        include_str!("migrations/0005_welcome.sql"),
     ],
 };
 
@@ -40,16 +42,53 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the file, or makes it; the second value tells whether it was made.
-    pub(super) fn open(path: &Path) -> Result<(Self, bool)> {
-        let is_new = match connection::create_file(path) {
-            Ok(()) => true,
-            Err(Error::Duplicate { .. }) => false,
-            Err(error) => return Err(error),
-        };
-        let mut connection = connection::open(path)?;
+    /// Makes the file. It gets its name when it is whole, so that being cut short leaves none rather than half of one.
+    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+        let unfinished = path.with_extension("unfinished");
+        for leftover in ["unfinished", "unfinished-wal", "unfinished-shm"] {
+            let _ = fs::remove_file(path.with_extension(leftover));
+        }
+        connection::create_file(&unfinished)?;
+        let mut connection = connection::open(&unfinished)?;
         SCHEMA.migrate(&mut connection)?;
-        Ok((Self { connection }, is_new))
+        connection.execute("INSERT INTO welcome VALUES (1)", [])?;
+        connection.close().map_err(|(_, error)| error)?;
+        fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), connection::sync_folder)?;
+        Self::open(path)
+    }
+
+    /// Opens the file. One that holds nothing is not how this program leaves it.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let describe = || format!("{} cannot be opened", path.display());
+        let empty = || {
+            anyhow::anyhow!(
+                "{} is empty: put it back from a backup, with its gateway.key. If both are lost, move both away: the \
+                 address books stay, and `wabook instance create` with the name of one takes it over",
+                path.display()
+            )
+        };
+        // Looked at before SQLite does, which would take it for a new one and begin it.
+        anyhow::ensure!(fs::metadata(path).with_context(describe)?.len() > 0, empty());
+        let mut connection = connection::open(path).with_context(describe)?;
+        anyhow::ensure!(!SCHEMA.is_blank(&connection).with_context(describe)?, empty());
+        SCHEMA.migrate(&mut connection).with_context(describe)?;
+        Ok(Self { connection })
+    }
+
+    /// Whether anything in it is worth nothing without the key file.
+    pub(super) fn needs_key(&self) -> Result<bool> {
+        let any = "SELECT EXISTS (SELECT 1 FROM token) OR EXISTS (SELECT 1 FROM webhook)
+            OR EXISTS (SELECT 1 FROM companion WHERE api_key IS NOT NULL) OR EXISTS (SELECT 1 FROM intake)";
+        self.connection.query_row(any, [], |row| row.get(0)).map_err(meaning)
+    }
+
+    pub(super) fn is_welcome_due(&self) -> Result<bool> {
+        self.connection.query_row("SELECT EXISTS (SELECT 1 FROM welcome)", [], |row| row.get(0)).map_err(meaning)
+    }
+
+    pub(super) fn welcomed(&self) -> Result<()> {
+        self.connection.execute("DELETE FROM welcome", []).map(drop).map_err(meaning)
     }
 
     pub(super) fn instances(&self) -> Result<Vec<Instance>> {

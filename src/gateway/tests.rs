@@ -113,10 +113,63 @@ async fn quiet_books_close_so_that_open_ones_stay_within_the_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_book_has_its_turn_to_forget_also_when_it_is_closed() {
+    let folder = TempDir::new().unwrap();
+    let gateway = open_with(&folder, 100);
+    let mut sessions = Vec::new();
+    for n in 0..20 {
+        let id = format!("i{n}");
+        let token = instance_with_token(&gateway, &id, &["*"]).await;
+        let session = gateway.enter(with(&id, token.reveal()), Scope::ContactsWrite).unwrap();
+        session.edit(named("111", "Bob")).await.unwrap();
+        let gone = Edit::new(chat("111"), crate::domain::Act::Delete, now(), Source::known("test"));
+        session.edit(gone).await.unwrap();
+        sessions.push(session);
+    }
+    // As if the house had not been kept so far, and from here on it is kept by hand.
+    held(&gateway.house).take().unwrap().abort();
+    let (start, day) = (Instant::now() + Duration::from_secs(48 * 3600), Duration::from_secs(24 * 3600));
+    gateway.registry.tidy(start).await;
+    assert_eq!(gateway.registry.open_books(), 0);
+    let mut ticks = 0;
+    let all_have_forgotten = async |sessions: &[Session]| {
+        for session in sessions {
+            let has_forgotten = session.head().await.unwrap().pruned > crate::domain::Revision::default();
+            session.rest().await;
+            if !has_forgotten {
+                return false;
+            }
+        }
+        true
+    };
+    while !all_have_forgotten(&sessions).await {
+        ticks += 1;
+        assert!(ticks < 10, "a few at a time, but all of them");
+        gateway.registry.prune(Moment::from_millis(i64::MAX), start, day).await;
+        assert_eq!(gateway.registry.open_books(), 0, "what was closed is closed again");
+    }
+    assert!(ticks > 1, "not all at once");
+    for session in &sessions {
+        session.edit(named("111", "Bob")).await.unwrap();
+        let gone = Edit::new(chat("111"), crate::domain::Act::Delete, now(), Source::known("test"));
+        session.edit(gone).await.unwrap();
+    }
+    let before = sessions[0].head().await.unwrap().pruned;
+    gateway.registry.prune(Moment::from_millis(i64::MAX), start + day / 2, day).await;
+    assert_eq!(sessions[0].head().await.unwrap().pruned, before, "its next turn is a day later");
+    for _ in 0..ticks {
+        gateway.registry.prune(Moment::from_millis(i64::MAX), start + day, day).await;
+    }
+    assert!(sessions[0].head().await.unwrap().pruned > before);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_and_books_survive_a_restart_and_a_revoked_token_stays_revoked() {
     let folder = TempDir::new().unwrap();
     let gateway = open_with(&folder, 100);
-    assert!(gateway.is_new());
+    let first = "one".parse().unwrap();
+    assert!(gateway.is_new(&first));
     let token = instance_with_token(&gateway, "one", &["*"]).await;
     let keyring = office(&gateway).keyring(&"one".parse().unwrap()).unwrap();
     let wish = NewToken { label: Some("crm".into()), scopes: Scopes::ALL, expires_at: None };
@@ -130,7 +183,10 @@ async fn tokens_and_books_survive_a_restart_and_a_revoked_token_stays_revoked() 
     assert!(matches!(session.edit(named("111", "Rob")).await, Err(Error::Busy)), "a closed gateway takes nothing");
 
     let gateway = open_with(&folder, 100);
-    assert!(!gateway.is_new());
+    assert!(gateway.is_new(&first), "nobody said that the token was told");
+    assert!(!gateway.is_new(&"demo".parse().unwrap()), "others have found the way in");
+    gateway.welcomed().await.unwrap();
+    assert!(!gateway.is_new(&first));
     let session = gateway.enter(with("one", token.reveal()), Scope::ContactsRead).unwrap();
     assert_eq!(session.get(chat("111")).await.unwrap().unwrap().display(), "Bob");
     assert!(gateway.enter(with("one", doomed_secret.reveal()), Scope::ContactsRead).is_err());
@@ -252,4 +308,61 @@ async fn a_backup_is_a_sessions_folder_of_its_own() {
     assert_eq!(session.get(chat("111")).await.unwrap().unwrap().display(), "Bob");
     assert_eq!(session.get(chat("222")).await.unwrap(), None);
     restored.close().await;
+}
+
+/// Each of the gateway's two own files is worth nothing without the other, and neither is made anew in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_or_emptied_file_of_the_gateways_own_is_told_at_the_start() {
+    let folder = TempDir::new().unwrap();
+    let gateway = open_with(&folder, 100);
+    let token = instance_with_token(&gateway, "one", &["*"]).await;
+    gateway.close().await;
+    drop(gateway);
+    let path = |name: &str| folder.path().join("sessions").join(name);
+    let [store, key] = ["gateway.db", "gateway.key"].map(|name| fs::read(path(name)).unwrap());
+    let complaint = || try_open(&folder, 100).err().unwrap().to_string();
+
+    for damaged in [&b""[..], &store[..50], b"something else"] {
+        fs::write(path("gateway.db"), damaged).unwrap();
+        assert!(complaint().contains("gateway.db"), "{}", complaint());
+        assert!(fs::read(path("gateway.db")).unwrap() == damaged, "it is left as it is");
+    }
+    fs::remove_file(path("gateway.db")).unwrap();
+    assert!(complaint().contains("no gateway.db"), "{}", complaint());
+    assert!(!path("gateway.db").exists());
+    fs::write(path("gateway.db"), &store).unwrap();
+    fs::write(path("gateway.key"), "").unwrap();
+    assert!(complaint().contains("is empty"), "{}", complaint());
+    fs::remove_file(path("gateway.key")).unwrap();
+    assert!(complaint().contains("no gateway.key"), "{}", complaint());
+    assert!(!path("gateway.key").exists());
+
+    fs::write(path("gateway.key"), &key).unwrap();
+    let gateway = open_with(&folder, 100);
+    assert!(gateway.enter(with("one", token.reveal()), Scope::ContactsRead).is_ok(), "all is as it was");
+    gateway.close().await;
+    drop(gateway);
+
+    // Both lost: as the complaint says, the books stay and are taken over by name.
+    fs::remove_file(path("gateway.db")).unwrap();
+    fs::remove_file(path("gateway.key")).unwrap();
+    let gateway = open_with(&folder, 100);
+    assert!(gateway.enter(with("one", token.reveal()), Scope::ContactsRead).is_err());
+    instance_with_token(&gateway, "one", &["*"]).await;
+    gateway.close().await;
+}
+
+/// Killed before the file had its name, or before there was a key for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_was_cut_short_is_begun_again() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join("sessions").join(name);
+    fs::create_dir(path("")).unwrap();
+    fs::write(path("gateway.key"), "a key that was made\n").unwrap();
+    fs::write(path("gateway.unfinished"), "half").unwrap();
+    fs::write(path("gateway.unfinished-wal"), "of one").unwrap();
+    let gateway = open_with(&folder, 100);
+    assert!(gateway.is_new(&"demo".parse().unwrap()));
+    assert!(!path("gateway.unfinished").exists() && !path("gateway.unfinished-wal").exists());
+    gateway.close().await;
 }

@@ -8,7 +8,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::{Pin, pin},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -22,6 +22,7 @@ use actix_web::{
     web::{self, Bytes, BytesMut, Data},
 };
 use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::timeout;
 
 pub use super::trace::{tell_instance, tell_outcome};
 use super::{Door, Limits, params::Params, time::now};
@@ -192,9 +193,9 @@ impl Fault {
     }
 }
 
-/// Rounded up: who waits this long is let in.
+/// Rounded up: who waits this long is let in. Never nothing: some would take that for no wait at all, at once and again.
 pub fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// How a room says what went wrong.
@@ -278,7 +279,13 @@ pub struct Pieces {
     payload: Payload,
     limits: Limits,
     is_over: bool,
+    /// The bytes that have come, and how long they were waited for.
+    come: u64,
+    waited: Duration,
 }
+
+/// Bytes of such a body that must come in a second, on average over the time in which they are waited for.
+const LEAST_PACE: u64 = 2048;
 
 impl FromRequest for Arriving {
     type Error = Infallible;
@@ -287,24 +294,35 @@ impl FromRequest for Arriving {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let limits = request.app_data::<Data<Door>>().expect("every room has a door").limits;
         let heard = Heard { request: request.clone(), body: Ok(Bytes::new()) };
-        std::future::ready(Ok(Self { heard, body: Pieces { payload: payload.take(), limits, is_over: false } }))
+        let (come, waited) = Default::default();
+        let body = Pieces { payload: payload.take(), limits, is_over: false, come, waited };
+        std::future::ready(Ok(Self { heard, body }))
     }
 }
 
 impl Pieces {
-    /// The next piece; `None` at the end. The clock is set for each anew: a body may be large, but must not stand still.
+    /// The next piece; `None` at the end. A body may be large, but must neither stand still nor drip.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         if self.is_over {
             return Ok(None);
         }
         let next = match self.payload.next().now_or_never() {
             Some(next) => Ok(next),
-            None => tokio::time::timeout(self.limits.body_timeout, self.payload.next()).await,
+            None => {
+                let (began, patience) = (Instant::now(), self.limits.body_timeout);
+                let earned = patience + Duration::from_secs(self.come / LEAST_PACE);
+                let next = timeout(patience.min(earned.saturating_sub(self.waited)), self.payload.next()).await;
+                self.waited += began.elapsed();
+                next
+            }
         };
         let piece = next.map(Option::transpose);
         self.is_over = !matches!(piece, Ok(Ok(Some(_))));
         match piece {
-            Ok(Ok(piece)) => Ok(piece),
+            Ok(Ok(piece)) => {
+                self.come += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                Ok(piece)
+            }
             Ok(Err(_)) => Err(Fault::Malformed("The body broke off.".into())),
             Err(_) => Err(Fault::TooSlow),
         }
@@ -321,7 +339,7 @@ impl Pieces {
                 }
             }
         };
-        let _ = tokio::time::timeout(patience, reading).await;
+        let _ = timeout(patience, reading).await;
     }
 }
 
@@ -433,9 +451,8 @@ fn let_in(heard: &Heard, pass: &Pass, [scope, other]: [Scope; 2]) -> Result<Sess
     if let Some(rate) = pass.rate {
         heard.request.extensions_mut().insert(rate);
     }
-    let session = pass.enter(other).or_else(|_| pass.enter(scope))?;
-    tell_instance(session.id());
-    Ok(session)
+    tell_instance(pass.instance());
+    Ok(pass.enter(other).or_else(|_| pass.enter(scope))?)
 }
 
 /// Puts what is left of a rate limit into the head of the answer, in WA.cr's documented words, which others read too.
@@ -480,7 +497,7 @@ async fn read_body(mut payload: Payload, limit: usize, limits: Limits) -> Result
     if let Some(body) = reading.as_mut().now_or_never() {
         return body;
     }
-    tokio::time::timeout(limits.body_timeout, reading).await.unwrap_or(Err(Fault::TooSlow))
+    timeout(limits.body_timeout, reading).await.unwrap_or(Err(Fault::TooSlow))
 }
 
 /// A JSON object as one of our types.
@@ -527,4 +544,15 @@ pub fn place<T: Tongue, const N: usize>(path: &str, verbs: [(Method, Route); N])
 /// For a scope's default service. The body is heard for the connection's sake.
 pub async fn no_route<T: Tongue>(_: Heard) -> HttpResponse {
     T::tell(&Fault::NoRoute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_wait_for_nothing() {
+        let told = [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001].map(Duration::from_nanos).map(whole_seconds);
+        assert_eq!(told, [1, 1, 1, 1, 2]);
+    }
 }

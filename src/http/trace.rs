@@ -1,10 +1,15 @@
 //! What the log and the metrics are told of each request: method, route pattern, instance, outcome, status, time.
-//! Never a path as it came, a query, a body or a header: those hold numbers, names and tokens.
+//! Never a path as it came, a query, a body or a header: those hold numbers, names and tokens. Of requests that were put
+//! off there is a line a second, and the rest are counted.
 //!
 //! The span of a request carries what is known when it begins. What comes out later goes into the one line at its end
 //! and not into the span: a span's fields are formatted anew with every one that is added.
 
-use std::{cell::RefCell, time::Instant};
+use std::{
+    cell::RefCell,
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     Error, HttpMessage as _,
@@ -16,6 +21,7 @@ use tracing_actix_web::{RequestId, RootSpanBuilder};
 
 use super::{
     room::tell_rate,
+    time::now,
     turn::{Answering, Turn},
 };
 use crate::domain::InstanceId;
@@ -67,12 +73,16 @@ where
     STORY.scope(RefCell::default(), async move {
         let mut response = answering.await?;
         tell_rate(&mut response);
-        STORY.with(|story| tell(&response, &story.borrow(), began));
+        let is_put_off = STORY.with(|story| tell(&response, &story.borrow(), began));
+        if is_put_off {
+            tokio::time::sleep(HELD_BACK).await;
+        }
         Ok(response.map_body(|_, body| Answering::new(body, turn)))
     })
 }
 
-fn tell<B>(response: &ServiceResponse<B>, story: &Story, began: Instant) {
+/// True when the request was put off.
+fn tell<B>(response: &ServiceResponse<B>, story: &Story, began: Instant) -> bool {
     let request = response.request();
     let elapsed = began.elapsed();
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
@@ -86,11 +96,33 @@ fn tell<B>(response: &ServiceResponse<B>, story: &Story, began: Instant) {
 
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     let (instance, outcome) = (story.instance.as_ref().map(InstanceId::as_str), story.outcome);
+    if let Some(why) = outcome.filter(|word| NOISE.contains(word)) {
+        metrics::counter!("wabook_requests_put_off_total", "why" => why).increment(1);
+        tracing::debug!(route, instance, outcome, status, micros, "answered");
+        if is_a_new_second() {
+            tracing::warn!(instance, why, "requests are put off; of others in this second there is only a count");
+        }
+        return true;
+    }
     if status >= 500 {
         tracing::warn!(route, instance, outcome, status, micros, "answered");
     } else {
         tracing::info!(route, instance, outcome, status, micros, "answered");
     }
+    false
+}
+
+/// What is told to whoever asks for too much. A line for each would make of one tenant's noise everybody's.
+const NOISE: [&str; 3] = ["limited", "busy", "crowded"];
+/// Whoever asks again at once, without the pause it is told, gets no answer faster than this. It costs a sleeping request
+/// of a known tenant, where fifty connections would keep a core at nothing but refusals.
+const HELD_BACK: Duration = Duration::from_millis(20);
+
+/// True for the first who asks in each second.
+fn is_a_new_second() -> bool {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let second = now().millis() / 1000;
+    LAST.swap(second, Ordering::Relaxed) != second
 }
 
 /// Neither a label nor the log takes whatever a client makes up.

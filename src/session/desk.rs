@@ -75,7 +75,7 @@ impl Desk {
     /// stored.
     pub(super) fn work(&mut self, bundles: &mut [Bundle], durable: Durable) -> Result<(Vec<Settled>, Stored)> {
         let bounds = Bounds::of(&self.book, self.quota)?;
-        if bounds.let_more_in().is_ok() {
+        if bounds.let_more_in(0).is_ok() {
             self.name_sources(bundles, bounds)?;
         }
         let turn = self.book.begin(durable)?;
@@ -100,7 +100,7 @@ impl Desk {
 
     pub(super) fn edit_register(&mut self, edit: &RegisterEdit) -> Result<Entry> {
         if !matches!(edit.act, RegisterAct::Remove { .. }) {
-            Bounds::of(&self.book, self.quota)?.let_more_in()?;
+            Bounds::of(&self.book, self.quota)?.let_more_in(0)?;
         }
         self.book.edit_register(edit)
     }

@@ -5,6 +5,7 @@ use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use rstest::rstest;
@@ -69,6 +70,41 @@ fn the_first_start_makes_a_demo_and_the_second_does_not() {
     assert_eq!(keys(&server.announced), ["address"]);
     assert_eq!(rows::head(&mut server.wire(), &entry), (0, 0), "the first token still opens it");
     assert_eq!(home.json(&["instance", "list"])["instances"].as_array().unwrap().len(), 1);
+}
+
+/// What a kill leaves: a gateway without its demo, or a demo whose token nobody has read.
+#[rstest]
+#[case::before_the_demo(false)]
+#[case::before_its_token_was_told(true)]
+#[test]
+fn a_first_start_that_was_cut_short_goes_on_with_the_next(#[case] has_demo: bool) {
+    let home = Home::new();
+    let settings = wabook::gateway::Settings {
+        sessions: home.sessions(),
+        admin_token: None,
+        secret_key: None,
+        open_books: 10,
+        idle: Duration::from_secs(60),
+        tombstones: Duration::from_secs(60),
+        mailbox: 16,
+        long_reads: 2,
+        requests_per_minute: 0,
+        quota: Default::default(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let gateway = wabook::gateway::Gateway::open(settings, runtime.handle().clone()).unwrap();
+        if has_demo {
+            let office = gateway.administer(Some(gateway.run_key().reveal())).unwrap();
+            office.create("demo".parse().unwrap()).await.unwrap();
+        }
+        gateway.close().await;
+    });
+    let server = home.serve();
+    let entry = Entry { instance: "demo".into(), token: server.token() };
+    assert_eq!(rows::head(&mut server.wire(), &entry), (0, 0));
+    assert!(server.stop().success());
+    assert_eq!(keys(&home.serve().announced), ["address"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! line, the log and the end of a run as a child process (`../support`).
 
 mod ear;
+mod operations;
 #[path = "../support/mod.rs"]
 mod shared;
 mod support;
@@ -17,6 +18,9 @@ mod openapi;
 mod quotas;
 mod safe_defaults;
 mod sealed;
+mod sealed_ids;
+mod sealed_scopes;
+mod sealed_traces;
 mod shutdown;
 mod superwaba_bad_input;
 mod superwaba_bulk;

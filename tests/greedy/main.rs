@@ -1,13 +1,16 @@
 //! Slow and greedy clients: hundreds of connections that say nothing, stop in the middle or never read what they asked
-//! for. Each must be closed in time, and good clients are served all the while. Prints how long those had to wait and
+//! for; and, next door, noisy neighbours. Each must be closed in time, and good clients are served all the while. Prints how long those had to wait and
 //! what memory the server held; asserts neither. `--ignored` for thousands.
 
 mod kinds;
+mod neighbours;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the tests over HTTP use the rest")]
 mod shared;
+mod tongues;
 
 use std::{
+    io::{Read as _, Write as _},
     sync::{
         atomic::{AtomicBool, Ordering},
         mpsc,
@@ -28,6 +31,8 @@ use shared::{
 /// No bad connection may live longer.
 const MOST: Duration = Duration::from_secs(35);
 const GOOD_CLIENTS: usize = 4;
+/// Milliseconds between two reads of a slow one.
+const SLOWLY: u64 = 70;
 /// Enough for a stream of events to fill whatever the system takes for a reader who does not read.
 const CONTACTS: usize = 10_000;
 
@@ -37,7 +42,7 @@ fn bad_clients_are_closed_in_time_and_good_ones_are_served() {
 }
 
 #[test]
-#[ignore = "opens 12,500 connections"]
+#[ignore = "opens 14,500 connections"]
 fn thousands_of_bad_clients_are_closed_in_time_and_good_ones_are_served() {
     besiege(2_000, 500);
 }
@@ -60,6 +65,7 @@ fn besiege(of_each_kind: usize, unread_streams: usize) {
                 })
             })
             .collect();
+        let patient = scope.spawn(|| be_slow(&server));
         wait(Duration::from_secs(2));
         siege.store(true, Ordering::Relaxed);
         let mut bad: Vec<Bad> = Vec::new();
@@ -80,6 +86,7 @@ fn besiege(of_each_kind: usize, unread_streams: usize) {
             let (p50, p99) = (waits.value_at_quantile(0.5), waits.value_at_quantile(0.99));
             println!("good clients {when}: {} answers, p50 {p50} µs, p99 {p99} µs", waits.len());
         }
+        patient.join().unwrap();
         println!("memory of the server: {memory_before:?} KiB before, {:?} KiB after", memory(&server));
         assert!(left.is_empty(), "still open after {MOST:?}: {left:?}");
         assert!(!during.is_empty());
@@ -151,6 +158,23 @@ fn be_good(
         wait(Duration::from_millis(2));
     }
     (before, during)
+}
+
+/// Takes a large answer slowly but steadily, for longer than an unread one is waited for: that is nothing bad.
+fn be_slow(server: &Server) {
+    let mut stream = kinds::with_little_room(&server.address);
+    stream.write_all(b"GET /v1/openapi.json HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
+    let (mut taken, began) = (0, Instant::now());
+    let mut piece = [0; 2048];
+    loop {
+        match stream.read(&mut piece).unwrap() {
+            0 => break,
+            bytes => taken += bytes,
+        }
+        wait(Duration::from_millis(SLOWLY));
+    }
+    println!("a slow client took {taken} bytes in {:.1} s", began.elapsed().as_secs_f64());
+    assert!(taken > 500_000, "{taken}");
 }
 
 /// A book with much to tell; its epoch.

@@ -66,6 +66,7 @@ async fn create(heard: Heard, door: Data<Door>) -> Answer {
     tell_instance(&instance.id);
     let everything = NewToken { label: Some("first".into()), scopes: Scopes::ALL, expires_at: None };
     let (token, secret) = office.keyring(&instance.id)?.create(everything).await?;
+    door.gateway.welcomed().await?;
     Ok(json(StatusCode::CREATED, &CreatedInstance::new(&instance, &token, &secret)))
 }
 

@@ -31,6 +31,9 @@ pub(super) struct Batch<'book> {
     bounds: Bounds,
 }
 
+/// Bytes of a mapping or of an idempotency key, with their indexes.
+const ROW: u64 = 300;
+
 /// What a bundle that fails as a whole goes back to.
 #[derive(Clone)]
 pub(super) struct State {
@@ -43,6 +46,8 @@ pub(super) struct State {
     keys: HashMap<Box<str>, ([u8; 32], Outcome)>,
     pub(super) known: Known,
     pub(super) has_lids: bool,
+    /// Bytes that the book is going to grow by.
+    growth: u64,
 }
 
 /// Who wrote something and when, and the first write that may still be revised: a bundle that may be taken back does not
@@ -91,7 +96,8 @@ impl<'book> Batch<'book> {
             }
         }
         let (emails, keys, known) = Default::default();
-        let state = State { head: book.head(), slots, places, emails, keys, known, has_lids: book.has_lids() };
+        let state =
+            State { head: book.head(), slots, places, emails, keys, known, has_lids: book.has_lids(), growth: 0 };
         Ok(Self { book, state, writes: Vec::new(), entries: HashMap::new(), bounds })
     }
 
@@ -131,16 +137,20 @@ impl<'book> Batch<'book> {
             return Ok(outcome);
         }
         if edit.act != Act::Delete {
-            self.bounds.let_more_in()?;
+            self.bounds.let_more_in(self.state.growth)?;
         }
         let hand = Hand { source: &edit.source, at: edit.at, may_revise_from };
         let outcome = match &edit.act {
-            Act::Learn { phone } => self.learn(edit, *phone, hand)?,
+            Act::Learn { phone } => {
+                self.state.growth += ROW;
+                self.learn(edit, *phone, hand)?
+            }
             Act::UndoName => self.decide_one(&self.undoing(edit, place)?, place, hand)?,
             _ => self.decide_one(edit, place, hand)?,
         };
         if let Some(key) = &edit.key {
             let done = Done { change: outcome.change, contact: outcome.contact.id, revision: outcome.revision };
+            self.state.growth += ROW;
             self.writes.push(Write::Remember { key: key.clone(), done, at: edit.at });
             self.state.keys.insert(key.key.clone(), (key.fingerprint, outcome.clone()));
         }
@@ -183,6 +193,7 @@ impl<'book> Batch<'book> {
         (contact.revision, contact.first_revision) = (head.revision, head.revision);
         (contact.id, contact.uuid) = (head.last_id, uuid::Uuid::now_v7());
         let contact = Arc::new(contact);
+        self.state.growth += self.bounds.growth(None, &contact);
         self.state.slots[place].planned = Some(self.writes.len());
         self.writes.push(Write::Insert { contact: Arc::clone(&contact), source: hand.source.clone() });
         self.put(place, &contact);
@@ -290,6 +301,7 @@ impl<'book> Batch<'book> {
             groups: contact.card.groups != before.card.groups,
             last_message: contact.last_message_at != before.last_message_at,
         };
+        self.state.growth += self.bounds.growth(Some(&before), contact);
         let stored = Arc::clone(contact);
         // An id that somebody else had until now: what is planned for them comes first.
         let gains_id = contact.chat_ids().any(|id| !before.chat_ids().any(|had| had == id));

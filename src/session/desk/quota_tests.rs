@@ -109,3 +109,32 @@ fn a_book_that_is_too_large_can_only_shrink() {
     let entry = desk.edit_register(&add).unwrap();
     desk.edit_register(&group(RegisterAct::Remove { id: entry.id })).unwrap();
 }
+
+/// However many come at once: what was measured before the first is no leave for the last.
+#[test]
+fn one_huge_batch_does_not_pass_the_bound_either() {
+    for (length, whole) in [(0, false), (20, false), (2_000, false), (50_000, false), (2_000, true)] {
+        let (_folder, mut desk) = desk(0, 1_000_000);
+        let people = (0..20_000).map(|number| described(&format!("1555{number:05}@c.us"), length));
+        let outcomes = work(&mut desk, people.collect(), whole);
+        let taken = outcomes.iter().filter(|outcome| **outcome == "created").count();
+        assert!(outcomes[taken..].iter().all(|outcome| *outcome == "over_quota"));
+        let bytes = desk.book().bytes().unwrap();
+        println!("{length} letters each: {taken} taken, {bytes} bytes");
+        assert!(taken > 0 && bytes < 1_100_000, "{taken}: {bytes}");
+        assert_eq!(desk.book().head().contacts, if whole { 0 } else { taken as u64 });
+    }
+}
+
+/// Nor when those who are there grow.
+#[test]
+fn nor_does_a_batch_of_changes() {
+    let (_folder, mut desk) = desk(0, 1_000_000);
+    let people: Vec<_> = (0..500).map(|number| format!("1555{number:05}@c.us")).collect();
+    let few = people.iter().map(|who| described(who, 10)).collect();
+    assert_eq!(work(&mut desk, few, false), ["created"; 500]);
+    let many = people.iter().chain(&people).map(|who| described(who, 50_000)).collect();
+    let outcomes = work(&mut desk, many, false);
+    assert!(outcomes.contains(&"updated") && outcomes.contains(&"over_quota"));
+    assert!(desk.book().bytes().unwrap() < 1_150_000);
+}

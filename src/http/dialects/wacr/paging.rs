@@ -14,7 +14,7 @@ pub struct Window {
     page: u64,
     per_page: u64,
     url: String,
-    /// The other parameters, which the links keep.
+    /// The other parameters that say which page this is: the links keep those.
     query: Vec<(String, String)>,
 }
 
@@ -52,11 +52,16 @@ pub struct Links {
     next: Option<String>,
 }
 
+/// What else stands in a URL is not ours to print again: clients put even tokens there.
+fn says_which(name: &str) -> bool {
+    matches!(name, "per_page" | "search" | "q" | "sort" | "include" | "fields") || name.starts_with("filter[")
+}
+
 impl Window {
     pub fn hear(heard: &Heard) -> Self {
         let params = heard.params();
         let number = |name| params.filled(name).and_then(|text| text.trim().parse().ok());
-        let query = params.all().filter(|(name, _)| *name != "page");
+        let query = params.all().filter(|(name, _)| says_which(name));
         Self {
             page: number("page").unwrap_or(1).max(1),
             per_page: number("per_page").unwrap_or(PER_PAGE).clamp(1, MOST),
