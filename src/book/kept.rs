@@ -114,7 +114,7 @@ impl<K, V> Default for Drawer<K, V> {
     }
 }
 
-const CHANGED: &str = "SELECT id FROM contact WHERE revision > ?1
+const CHANGED: &str = "SELECT id FROM contact INDEXED BY contact_by_revision WHERE revision > ?1
     UNION ALL SELECT contact_id FROM tombstone WHERE revision > ?1 LIMIT ?2";
 
 /// Who came, changed or went after this revision; none if they are more than that, or it cannot be told.

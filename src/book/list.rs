@@ -120,6 +120,13 @@ impl Sort {
 }
 
 impl Direction {
+    fn turned(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
+
     pub(super) fn sql(self) -> &'static str {
         match self {
             Self::Ascending => "ASC",
@@ -176,8 +183,13 @@ impl List<'_> {
                 Ok(cut.into_iter().map(|id| Place { id, key: Value::Integer(id) }).collect())
             }
             None if sort == Sort::Created && window.offset > 0 => {
-                // The last one that is skipped is as good as a cursor.
-                let Some(last) = search::at_place(self.connection, window.offset - 1, direction)? else {
+                // The last one that is skipped is as good as a cursor. It is sought from the nearer end.
+                let Some(rest) = self.matching.head.contacts.checked_sub(window.offset) else {
+                    return Ok(Vec::new());
+                };
+                let (place, from) =
+                    if rest < window.offset { (rest, direction.turned()) } else { (window.offset - 1, direction) };
+                let Some(last) = search::at_place(self.connection, place, from)? else {
                     return Ok(Vec::new());
                 };
                 let after = Cursor { key: Value::Integer(last.0), id: last.0 };

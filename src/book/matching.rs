@@ -16,7 +16,7 @@ use crate::{
         rows::columns,
         search,
     },
-    domain::{Contact, Result, Revision},
+    domain::{Result, Revision},
 };
 
 pub(super) struct Matching {
@@ -89,13 +89,14 @@ fn answer(connection: &Connection, kept: &Kept, head: &Head, ask: Ask) -> Result
     kept.found.get(connection, head, ask, ways)
 }
 
-const NEWER: &str = concat!("SELECT ", columns!(), " FROM contact WHERE revision > ?1");
+const NEWER: &str =
+    concat!("SELECT ", columns!(), " FROM contact INDEXED BY contact_by_revision WHERE revision > ?1 ORDER BY id");
 
 fn found_among_newer(connection: &Connection, needle: &str, after: u64) -> rusqlite::Result<Ids> {
     let mut statement = connection.prepare_cached(NEWER)?;
     let newer = statement.query_map([after], rows::contact)?;
     let found = newer.filter(|row| row.as_ref().map_or(true, |contact| search::finds(contact, needle)));
-    sorted(found.map(|row| row.map(|Contact { id, .. }| id.0)))
+    found.map(|row| row.map(|contact| contact.id.0)).collect()
 }
 
 /// To whom filters are put.
@@ -124,16 +125,9 @@ fn pass(connection: &Connection, filters: &[Filter], among: &Among<'_>) -> rusql
     for filter in filters {
         filter.write(&mut conditions, &mut params);
     }
-    let sql = format!("SELECT c.id FROM contact c {index} WHERE {}", conditions.join(" AND "));
+    let sql = format!("SELECT c.id FROM contact c {index} WHERE {} ORDER BY c.id", conditions.join(" AND "));
     let mut statement = connection.prepare_cached(&sql)?;
-    sorted(statement.query_map(params_from_iter(params), |row| row.get(0))?)
-}
-
-/// In whatever order they come; mostly it is the right one.
-fn sorted(ids: impl Iterator<Item = rusqlite::Result<i64>>) -> rusqlite::Result<Ids> {
-    let mut ids = ids.collect::<rusqlite::Result<Vec<_>>>()?;
-    ids.sort();
-    Ok(ids.into_iter().collect())
+    statement.query_map(params_from_iter(params), |row| row.get(0))?.collect()
 }
 
 /// Ids where SQL can ask for them: `json_each`.

@@ -137,8 +137,10 @@ impl Shelf {
         }
         assert_eq!(by_cursor, expected, "by cursor, {query:?}");
         assert_eq!(by_number, expected, "by number, {query:?}");
-        let beyond = PageQuery { offset: expected.len() as u64, ..query.clone() };
-        assert_eq!(reader.page(&beyond).unwrap().contacts, [], "after the end, {query:?}");
+        for beyond in [0, 1, 70] {
+            let beyond = PageQuery { offset: expected.len() as u64 + beyond, ..query.clone() };
+            assert_eq!(reader.page(&beyond).unwrap().contacts, [], "after the end, {query:?}");
+        }
     }
 
     fn assert_sound(&self) {
