@@ -1,17 +1,22 @@
 //! Pages of contacts: sorted, searched, filtered, by number or after a cursor, with the count that matches. Every list is
 //! in one total order: the sort, then the contact id. First it is found out which contacts stand on the page, from what is
-//! narrow (an index, the packs of the search); only those are read whole. Leaves out how a search finds (search).
+//! narrow (an index, a set of ids); only those are read whole. Leaves out who matches (matching) and the orders of names
+//! (order).
 
 #[cfg(test)]
 mod tests;
-
-use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use crate::{
-    book::{Filter, Head, Reader, fault::meaning, query, rows, search},
+    book::{
+        Filter, Reader,
+        fault::meaning,
+        kept::Kept,
+        matching::{self, Matching},
+        order, query, rows, search,
+    },
     domain::{Contact, Result},
 };
 
@@ -91,7 +96,7 @@ pub struct Page {
 
 impl Sort {
     /// The SQL by which it sorts: never null, and the same value for the same row until the row changes.
-    fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::ChatId => "i.chat_id",
             Self::Name => "c.sort_key",
@@ -109,12 +114,19 @@ impl Sort {
     }
 
     /// Whether the file holds it in this order, so that it can be walked.
-    fn is_kept(self) -> bool {
+    pub(super) fn is_kept(self) -> bool {
         !matches!(self, Self::FirstName | Self::LastName)
     }
 }
 
 impl Direction {
+    fn turned(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
+
     pub(super) fn sql(self) -> &'static str {
         match self {
             Self::Ascending => "ASC",
@@ -126,9 +138,10 @@ impl Direction {
 impl Reader {
     pub fn page(&self, query: &PageQuery) -> Result<Page> {
         let snapshot = self.connection.unchecked_transaction().map_err(meaning)?;
-        let matching = Matching::of(&snapshot, query)?;
-        let total = matching.count(self, &snapshot)?;
-        let listed = if total == 0 { Vec::new() } else { matching.list(self, &snapshot, query, total)? };
+        let list =
+            List { connection: &snapshot, kept: &self.kept, matching: Matching::of(&snapshot, &self.kept, query)? };
+        let total = list.matching.total();
+        let listed = if total == 0 { Vec::new() } else { list.places(query)? };
         // One more than asked was looked for, to know whether there is a next page.
         let limit = query.limit as usize;
         let next = (listed.len() > limit && query.sort.len() <= 1)
@@ -147,43 +160,15 @@ struct Place {
     key: Value,
 }
 
-/// Which contacts a query is about.
-struct Matching {
-    head: Head,
-    /// What the search found, ascending; none if nothing was searched for.
-    found: Option<Arc<[i64]>>,
-    /// The filters, as SQL and its parameters.
-    conditions: Vec<String>,
-    params: Vec<Value>,
+struct List<'l> {
+    connection: &'l Connection,
+    kept: &'l Kept,
+    matching: Matching,
 }
 
-impl Matching {
-    fn of(connection: &Connection, query: &PageQuery) -> Result<Self> {
-        let needle = query.search.as_deref().and_then(search::needle);
-        let found = needle.map(|needle| search::find(connection, &needle)).transpose()?;
-        let (mut conditions, mut params) = (Vec::new(), Vec::new());
-        for filter in &query.filters {
-            filter.write(&mut conditions, &mut params);
-        }
-        Ok(Self { head: query::head(connection)?, found, conditions, params })
-    }
-
-    fn count(&self, reader: &Reader, connection: &Connection) -> Result<u64> {
-        match &self.found {
-            Some(found) if self.conditions.is_empty() || found.is_empty() => Ok(found.len() as u64),
-            None if self.conditions.is_empty() => Ok(self.head.contacts),
-            _ => {
-                let (conditions, params) = self.restricted(self.are_few_found());
-                let sql = format!("SELECT count(*) FROM contact c WHERE {}", conditions.join(" AND "));
-                self.while_held(reader, || {
-                    connection.prepare_cached(&sql)?.query_row(params_from_iter(params), |row| row.get(0))
-                })
-            }
-        }
-    }
-
+impl List<'_> {
     /// The places on the page, and one more.
-    fn list(&self, reader: &Reader, connection: &Connection, query: &PageQuery, total: u64) -> Result<Vec<Place>> {
+    fn places(&self, query: &PageQuery) -> Result<Vec<Place>> {
         let by_creation = [(Sort::Created, Direction::Ascending)];
         let sorts = if query.sort.is_empty() { &by_creation } else { query.sort.as_slice() };
         let window = Window {
@@ -191,72 +176,87 @@ impl Matching {
             offset: if query.after.is_some() && sorts.len() == 1 { 0 } else { query.offset },
             limit: u64::from(query.limit) + 1,
         };
-        match (sorts[0], &self.found) {
-            ((Sort::Created, direction), Some(found)) if self.conditions.is_empty() => Ok(window.cut(found, direction)),
-            ((Sort::Created, direction), None) if self.conditions.is_empty() && window.offset > 0 => {
-                // The last one that is skipped is as good as a cursor.
-                let Some(last) = search::at_place(connection, window.offset - 1, direction)? else {
+        let (sort, direction) = sorts[0];
+        match &self.matching.ids {
+            Some(ids) if sort == Sort::Created => {
+                let cut = ids.cut(window.after.map(|after| after.id), direction, window.offset, window.limit);
+                Ok(cut.into_iter().map(|id| Place { id, key: Value::Integer(id) }).collect())
+            }
+            None if sort == Sort::Created && window.offset > 0 => {
+                // The last one that is skipped is as good as a cursor. It is sought from the nearer end.
+                let Some(rest) = self.matching.head.contacts.checked_sub(window.offset) else {
+                    return Ok(Vec::new());
+                };
+                let (place, from) =
+                    if rest < window.offset { (rest, direction.turned()) } else { (window.offset - 1, direction) };
+                let Some(last) = search::at_place(self.connection, place, from)? else {
                     return Ok(Vec::new());
                 };
                 let after = Cursor { key: Value::Integer(last.0), id: last.0 };
-                let window = Window { after: Some(&after), offset: 0, ..window };
-                self.walk(reader, connection, &sorts[..1], &window, total)
+                self.walk(&sorts[..1], &Window { after: Some(&after), offset: 0, ..window })
             }
-            _ => self.walk(reader, connection, sorts, &window, total),
+            _ => match order::names(sorts) {
+                Some(names) if !self.are_few() => self.in_order(names, direction, &window),
+                _ => self.walk(sorts, &window),
+            },
         }
     }
 
-    fn walk(
-        &self,
-        reader: &Reader,
-        connection: &Connection,
-        sorts: &[(Sort, Direction)],
-        window: &Window<'_>,
-        total: u64,
-    ) -> Result<Vec<Place>> {
-        let gathers = self.gathers(sorts[0].0, window, total);
+    /// By names, of which the file holds no order.
+    fn in_order(&self, names: Vec<Sort>, direction: Direction, window: &Window<'_>) -> Result<Vec<Place>> {
+        let order = order::of(self.connection, self.kept, &self.matching.head, names)?;
+        let after = window.after.map(|after| match &after.key {
+            Value::Text(name) => (order::folded(name.as_bytes()), after.id),
+            _ => (Box::default(), after.id),
+        });
+        let meant = self.matching.ids.as_deref();
+        let wish = order::Wish { after, direction, skip: window.offset, take: window.limit, meant };
+        let ids = order.cut(self.connection, &wish)?;
+        let place = |id| Ok(Place { id, key: order.name(self.connection, id)? });
+        ids.into_iter().map(place).collect::<rusqlite::Result<_>>().map_err(meaning)
+    }
+
+    fn walk(&self, sorts: &[(Sort, Direction)], window: &Window<'_>) -> Result<Vec<Place>> {
+        let gathers = self.gathers(sorts[0].0, window);
+        // Who is gathered is meant. Of those that are walked past, each is asked for here.
+        let asked = self.matching.ids.as_deref().filter(|_| !gathers);
+        let mut skip = if asked.is_some() { window.offset } else { 0 };
         let mut places = Vec::new();
-        for part in Part::of(sorts[0].0, window) {
-            let rest = Window { limit: window.limit - places.len() as u64, ..*window };
-            let (sql, params) = self.select(sorts, &rest, *part, gathers);
-            places.extend(self.while_held(reader, || {
-                let mut statement = connection.prepare_cached(&sql)?;
-                let places = statement
-                    .query_map(params_from_iter(params), |row| Ok(Place { id: row.get(0)?, key: row.get(1)? }))?;
-                places.collect::<rusqlite::Result<Vec<_>>>()
-            })?);
-            if places.len() as u64 >= window.limit {
-                break;
+        let mut go_through = |sql: &str, params: Vec<Value>| {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(params_from_iter(params))?;
+            while (places.len() as u64) < window.limit
+                && let Some(row) = rows.next()?
+            {
+                let id = row.get(0)?;
+                if asked.is_some_and(|ids| !ids.contains(id)) {
+                    continue;
+                }
+                match skip.checked_sub(1) {
+                    Some(rest) => skip = rest,
+                    None => places.push(Place { id, key: row.get(1)? }),
+                }
             }
+            Ok(())
+        };
+        for part in Part::of(sorts[0].0, window) {
+            let (sql, params) = self.select(sorts, window, *part, gathers);
+            go_through(&sql, params).map_err(meaning)?;
         }
         Ok(places)
     }
 
     /// Whether it is less work to gather all that match and sort them than to walk in order until the page is full. A
     /// row that is sought costs some twenty steps.
-    fn gathers(&self, sort: Sort, window: &Window<'_>, total: u64) -> bool {
-        let is_everything = self.found.is_none() && self.conditions.is_empty();
-        let steps = window.offset.saturating_add(window.limit).saturating_mul(self.head.contacts) / total.max(1);
-        !sort.is_kept() || !is_everything && total.saturating_mul(20) <= steps.min(self.head.contacts)
+    fn gathers(&self, sort: Sort, window: &Window<'_>) -> bool {
+        let (contacts, total) = (self.matching.head.contacts, self.matching.total());
+        let steps = window.offset.saturating_add(window.limit).saturating_mul(contacts) / total.max(1);
+        !sort.is_kept() || self.matching.ids.is_some() && total.saturating_mul(20) <= steps.min(contacts)
     }
 
     /// Few enough to be sought one by one rather than by going through all contacts.
-    fn are_few_found(&self) -> bool {
-        self.found.as_ref().is_some_and(|found| found.len() as u64 * 4 <= self.head.contacts)
-    }
-
-    /// The conditions with that of the search: a list of ids to begin from, or a question asked of each.
-    fn restricted(&self, from_ids: bool) -> (Vec<String>, Vec<Value>) {
-        let (mut conditions, mut params) = (self.conditions.clone(), self.params.clone());
-        match &self.found {
-            Some(found) if from_ids => {
-                conditions.push("c.id IN (SELECT value FROM json_each(?))".to_owned());
-                params.push(Value::Text(serde_json::to_string(&**found).expect("numbers serialise")));
-            }
-            Some(_) => conditions.push("found(c.id)".to_owned()),
-            None => {}
-        }
-        (conditions, params)
+    fn are_few(&self) -> bool {
+        self.matching.ids.as_ref().is_some_and(|ids| ids.len() * 20 <= self.matching.head.contacts)
     }
 
     fn select(
@@ -268,17 +268,20 @@ impl Matching {
     ) -> (String, Vec<Value>) {
         let (sort, direction) = sorts[0];
         let key = sort.key();
+        let ids = self.matching.ids.as_deref();
         let by_chat_id = sorts.iter().any(|(sort, _)| *sort == Sort::ChatId);
-        // `identity` is ordered by chat id on disk, and all that a bare list by chat id needs.
+        // `identity` is ordered by chat id on disk, and all that a list by chat id needs.
         let (table, id) = match (by_chat_id, gathers) {
             (false, _) => ("contact c", "c.id"),
-            (true, false) if self.found.is_none() && self.conditions.is_empty() && sorts.len() == 1 => {
-                ("identity i", "i.contact_id")
-            }
+            (true, false) if sorts.len() == 1 => ("identity i", "i.contact_id"),
             (true, false) => ("identity i CROSS JOIN contact c ON c.id = i.contact_id", "i.contact_id"),
             (true, true) => ("contact c CROSS JOIN identity i ON i.contact_id = c.id", "c.id"),
         };
-        let (mut conditions, mut params) = self.restricted(gathers && (sort.is_kept() || self.are_few_found()));
+        let (mut conditions, mut params) = (Vec::new(), Vec::new());
+        if let Some(ids) = ids.filter(|_| gathers) {
+            conditions.push("c.id IN (SELECT value FROM json_each(?))".to_owned());
+            params.push(Value::Text(matching::as_json(ids.iter())));
+        }
         if by_chat_id {
             conditions.push("i.shown = 1".to_owned());
         }
@@ -300,17 +303,16 @@ impl Matching {
         let mut order: Vec<_> =
             keys.iter().map(|(sort, direction)| format!("{plus}{} {}", sort.key(), direction.sql())).collect();
         order.push(format!("{id} {}", direction.sql()));
-        params.extend(
-            [window.limit, window.offset].map(|count| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))),
-        );
         let order = order.join(", ");
-        (format!("SELECT {id}, {key} FROM {table} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"), params)
-    }
-
-    /// Asks with `found(id)` knowing what was found.
-    fn while_held<T>(&self, reader: &Reader, ask: impl FnOnce() -> rusqlite::Result<T>) -> Result<T> {
-        let Some(found) = &self.found else { return ask().map_err(meaning) };
-        reader.found.holding(found, ask).map_err(meaning)
+        let mut sql = format!("SELECT {id}, {key} FROM {table} WHERE {condition} ORDER BY {order}");
+        // Where each is asked for, nobody knows beforehand how far to walk.
+        if ids.is_none() || gathers {
+            sql.push_str(" LIMIT ? OFFSET ?");
+            params.extend(
+                [window.limit, window.offset].map(|count| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))),
+            );
+        }
+        (sql, params)
     }
 }
 
@@ -332,23 +334,5 @@ enum Part {
 impl Part {
     fn of(sort: Sort, window: &Window<'_>) -> &'static [Self] {
         if window.after.is_some() && !sort.is_unique() { &[Self::Tied, Self::Rest] } else { &[Self::Rest] }
-    }
-}
-
-impl Window<'_> {
-    /// That part of ids that are in the order of the list, or turned round.
-    fn cut(&self, ids: &[i64], direction: Direction) -> Vec<Place> {
-        let part = match (self.after, direction) {
-            (None, _) => ids,
-            (Some(cursor), Direction::Ascending) => &ids[ids.partition_point(|id| *id <= cursor.id)..],
-            (Some(cursor), Direction::Descending) => &ids[..ids.partition_point(|id| *id < cursor.id)],
-        };
-        let size = |count| usize::try_from(count).unwrap_or(usize::MAX);
-        let (skip, take) = (size(self.offset), size(self.limit));
-        let place = |id: &i64| Place { id: *id, key: Value::Integer(*id) };
-        match direction {
-            Direction::Ascending => part.iter().skip(skip).take(take).map(place).collect(),
-            Direction::Descending => part.iter().rev().skip(skip).take(take).map(place).collect(),
-        }
     }
 }

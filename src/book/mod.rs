@@ -10,8 +10,12 @@ mod feed;
 mod filter;
 mod idempotency;
 mod identity;
+mod ids;
+mod kept;
 mod list;
 mod mapping;
+mod matching;
+mod order;
 mod outbox;
 mod prune;
 mod query;
@@ -155,6 +159,8 @@ pub struct Book {
     /// Whether a companion is to be told of saved names.
     is_linked: bool,
     durable: Durable,
+    /// What its readers have found out for lists.
+    kept: Arc<kept::Kept>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +210,8 @@ impl Book {
         let has = identity::has(&connection)?;
         let late = search::noted(&connection)?;
         let is_linked = companion::linked(&connection)?.is_some();
-        Ok(Self { connection, path, head, has, late, is_linked, durable: Durable::AtOnce })
+        let (durable, kept) = (Durable::AtOnce, Arc::default());
+        Ok(Self { connection, path, head, has, late, is_linked, durable, kept })
     }
 
     pub fn head(&self) -> Head {
@@ -323,7 +330,7 @@ impl Book {
 
     /// A second, read-only door to the same book. It sees every write that was answered.
     pub fn reader(&self) -> Result<Reader> {
-        Reader::open(&self.path)
+        Reader::open(&self.path, Arc::clone(&self.kept))
     }
 
     /// Closes the file; what is left of the write-ahead log is folded in. `OutcomeUnknown`: not all of it may be on disk.
@@ -336,7 +343,7 @@ impl Book {
 
 /// Everything that is wrong with the book in this folder, a sentence each; empty when it is sound.
 pub fn check(folder: &Path) -> Result<Vec<String>> {
-    match Reader::open(&folder.join(FILE)).and_then(|reader| reader.check()) {
+    match Reader::open(&folder.join(FILE), Arc::default()).and_then(|reader| reader.check()) {
         Err(Error::Quarantined) => Ok(vec!["the file is missing or is not a readable book".to_owned()]),
         other => other,
     }

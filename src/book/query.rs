@@ -1,12 +1,12 @@
 //! Reading a book: where it stands, one contact or many by what leads to them, and whether all is well with it. Leaves
 //! out lists (list).
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::{
-    book::{Changed, Head, connection, fault, rows, rows::columns, schema, search},
+    book::{Changed, Head, connection, fault, kept::Kept, rows, rows::columns, schema, search},
     domain::{Contact, ContactId, Epoch, Error, Result, Revision, Who, fold},
 };
 
@@ -106,25 +106,24 @@ pub(super) fn with_email(connection: &Connection, email: &str) -> Result<Vec<Con
 /// Reads a book beside its writer; sees what was committed when each question was asked.
 pub struct Reader {
     pub(super) connection: Connection,
-    pub(super) found: search::Found,
+    pub(super) kept: Arc<Kept>,
     is_still: bool,
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        Self::on(connection::open_for_reading(path)?, false)
+    /// `kept` is what all readers of the book share.
+    pub(super) fn open(path: &Path, kept: Arc<Kept>) -> Result<Self> {
+        Ok(Self { connection: connection::open_for_reading(path)?, kept, is_still: false })
     }
 
     /// Reads a book that nobody writes to as long as this lives, taking no space: `Full` if it cannot be read so.
     pub fn open_still(folder: &Path) -> Result<Self> {
         let connection = connection::open_still(&folder.join(super::FILE))?;
         // What it reads must be a book of this version: migrating needs space.
-        if schema::BOOK.is_present(&connection)? { Self::on(connection, true) } else { Err(Error::Full) }
-    }
-
-    fn on(connection: Connection, is_still: bool) -> Result<Self> {
-        let found = search::Found::on(&connection)?;
-        Ok(Self { connection, found, is_still })
+        if !schema::BOOK.is_present(&connection)? {
+            return Err(Error::Full);
+        }
+        Ok(Self { connection, kept: Arc::default(), is_still: true })
     }
 
     /// Whether the book must not be written to while this lives.

@@ -8,23 +8,21 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use memchr::memmem::Finder;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, functions::FunctionFlags, params, types::Type};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params, types::Type};
 
 use crate::{
-    book::{Direction, fault::meaning, rows, rows::columns},
+    book::{
+        Direction,
+        fault::meaning,
+        ids::{Ids, ROOM},
+        rows,
+        rows::columns,
+    },
     domain::{Contact, ContactId, Digits, Result, fold},
 };
-
-/// Contact ids to a pack. It is read and written whole: more would be gone through a little faster, and written at a
-/// higher price.
-const ROOM: i64 = 64;
 
 /// Everything that search looks into, folded, a line each.
 fn key(contact: &Contact) -> String {
@@ -233,29 +231,30 @@ fn damaged() -> rusqlite::Error {
 
 const PACKS: &str = "SELECT place, keys FROM search_pack ORDER BY place";
 
-/// The ids of all contacts with this in their text, ascending.
-pub(super) fn find(connection: &Connection, needle: &str) -> Result<Arc<[i64]>> {
+/// All contacts with this in their text.
+pub(super) fn find(connection: &Connection, needle: &str) -> rusqlite::Result<Ids> {
     let finder = Finder::new(needle);
-    let mut found = Vec::new();
-    let mut go_through = || {
-        let late = late(connection)?;
-        let mut statement = connection.prepare_cached(PACKS)?;
-        let mut packs = statement.query([])?;
-        while let Some(row) = packs.next()? {
-            let first = row.get::<_, i64>(0)? * ROOM;
-            find_in(row.get_ref(1)?.as_blob()?, &finder, |slot| found.push(first + slot as i64)).ok_or_else(damaged)?;
-        }
-        if !late.is_empty() {
-            found.retain(|id| !late.contains_key(id));
-            let holds = |key: &Option<String>| key.as_ref().is_some_and(|key| finder.find(key.as_bytes()).is_some());
-            found.extend(late.iter().filter(|(_, key)| holds(key)).map(|(id, _)| *id));
-            // Two ascending runs: that is quickly done.
-            found.sort();
-        }
-        Ok(())
-    };
-    go_through().map_err(meaning)?;
-    Ok(found.into())
+    let mut found = Ids::default();
+    let late = late(connection)?;
+    let mut statement = connection.prepare_cached(PACKS)?;
+    let mut packs = statement.query([])?;
+    while let Some(row) = packs.next()? {
+        let mut bits = 0;
+        find_in(row.get_ref(1)?.as_blob()?, &finder, |slot| bits |= 1 << slot).ok_or_else(damaged)?;
+        found.push(row.get(0)?, bits);
+    }
+    if late.is_empty() {
+        return Ok(found);
+    }
+    let holds = |key: &Option<String>| key.as_ref().is_some_and(|key| finder.find(key.as_bytes()).is_some());
+    let changed: Ids = late.keys().copied().collect();
+    let among: Ids = late.iter().filter(|(_, key)| holds(key)).map(|(id, _)| *id).collect();
+    Ok(found.without(&changed).or(&among))
+}
+
+/// Whether a search for this finds the contact.
+pub(super) fn finds(contact: &Contact, needle: &str) -> bool {
+    key(contact).contains(needle)
 }
 
 /// One search over all keys of the pack; only where something is found does it matter whose key it is.
@@ -304,36 +303,6 @@ pub(super) fn at_place(connection: &Connection, mut place: u64, from: Direction)
         Ok(None)
     };
     seek().map_err(meaning)
-}
-
-/// What a search has found, where SQL can ask for it: `found(id)`.
-#[derive(Default)]
-pub(super) struct Found(Arc<Mutex<Arc<[i64]>>>);
-
-impl Found {
-    pub(super) fn on(connection: &Connection) -> Result<Self> {
-        let found = Self::default();
-        let ids = Arc::clone(&found.0);
-        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-        connection
-            .create_scalar_function("found", 1, flags, move |context| {
-                Ok(lock(&ids).binary_search(&context.get::<i64>(0)?).is_ok())
-            })
-            .map_err(meaning)?;
-        Ok(found)
-    }
-
-    /// Asks with these ids, ascending, in hand.
-    pub(super) fn holding<T>(&self, ids: &Arc<[i64]>, ask: impl FnOnce() -> T) -> T {
-        *lock(&self.0) = Arc::clone(ids);
-        let answer = ask();
-        *lock(&self.0) = Arc::default();
-        answer
-    }
-}
-
-fn lock(ids: &Mutex<Arc<[i64]>>) -> MutexGuard<'_, Arc<[i64]>> {
-    ids.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const IS_MISSING: &str = "SELECT EXISTS (SELECT 1 FROM contact) AND NOT EXISTS (SELECT 1 FROM search_pack)";
