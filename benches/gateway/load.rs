@@ -333,7 +333,7 @@ fn number(text: &[u8]) -> usize {
     text.iter().filter(|byte| byte.is_ascii_digit()).fold(0, |number, byte| number * 10 + usize::from(byte - b'0'))
 }
 
-fn cpu(clock: ClockId) -> Duration {
+pub fn cpu(clock: ClockId) -> Duration {
     let time = clock_gettime(clock);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

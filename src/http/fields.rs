@@ -4,7 +4,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::domain::{Field, Invalid, NamePart};
+use crate::{
+    domain::{Field, Invalid, NamePart},
+    port::Values,
+};
 
 /// JSON has one kind of number: 7.0 is as whole as 7.
 pub fn whole(value: &Value) -> Option<i64> {
@@ -12,17 +15,34 @@ pub fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().filter(exact).map(|number| number as i64))
 }
 
+/// Where the values lie by their names.
+pub trait ByName {
+    fn named(&self, name: &str) -> Option<&Value>;
+}
+
+impl ByName for Map<String, Value> {
+    fn named(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+}
+
+impl ByName for Values {
+    fn named(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields<V = Map<String, Value>>(V);
 
-impl Fields {
-    pub fn of(fields: Map<String, Value>) -> Self {
-        Self(fields)
+impl<V: ByName> Fields<V> {
+    pub fn of(values: V) -> Self {
+        Self(values)
     }
 
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.0.named(name).is_some()
     }
 
     pub fn text(&self, name: &'static str) -> Result<Field<&str>, Invalid> {
@@ -69,7 +89,7 @@ impl Fields {
         must_be: &str,
         read: impl FnOnce(&'s Value) -> Option<T>,
     ) -> Result<Field<T>, Invalid> {
-        match self.0.get(name) {
+        match self.0.named(name) {
             None => Ok(Field::Keep),
             Some(Value::Null) => Ok(Field::Clear),
             Some(value) => read(value).map(Field::Set).ok_or_else(|| Invalid::new(name, format!("must be {must_be}"))),

@@ -5,6 +5,7 @@ use std::{
     cell::Cell,
     pin::Pin,
     rc::Rc,
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
     time::Instant,
 };
@@ -14,6 +15,14 @@ use actix_web::{
     web::Bytes,
 };
 use pin_project_lite::pin_project;
+
+/// Requests that ever began, over whatever connection.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+/// So many requests ever began here: whoever has much to do sees by it whether others want something, too.
+pub(super) fn begun_by_all() -> u64 {
+    BEGUN.load(Ordering::Relaxed)
+}
 
 /// Shared by a connection and the requests that come over it, all on one thread.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +42,7 @@ pub struct Ours(Turn);
 impl Turn {
     pub(super) fn take(&self) -> Ours {
         self.0.begun.set(self.begun() + 1);
+        BEGUN.fetch_add(1, Ordering::Relaxed);
         Ours(self.clone())
     }
 
@@ -100,6 +110,7 @@ mod tests {
         drop(other);
         assert!(!turn.is_ours() && turn.rested().is_some());
         assert_eq!(turn.begun(), 2);
+        assert!(begun_by_all() >= 2);
         let answering = Answering::new("some body", Some(turn.take()));
         assert!(turn.is_ours() && turn.rested().is_none());
         drop(answering);

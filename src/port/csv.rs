@@ -8,7 +8,7 @@ use csv_core::{ReadRecordResult, ReaderBuilder};
 use serde_json::{Map, Value};
 
 use super::{
-    ROW_MOST,
+    ROW_MOST, Values,
     cells::{flag, joined, numbers, unguarded, words, write_cell},
     columns::{self, Cell, Known, Means, WRITTEN},
     row::{Drafting, Empty, Ignored, Listed, Row, one_line, rank},
@@ -295,7 +295,7 @@ fn row(columns: &[Option<Known>], cells: &Cells<'_>, empty: Empty) -> Result<sup
         }
     }
     if let Some(params) = params {
-        drafting.fields.insert("params".into(), params.into());
+        drafting.fields.set("params", params);
     }
     drafting.finish()
 }
@@ -323,11 +323,11 @@ fn fill(means: Means, cell: &str, drafting: &mut Drafting<'_>) {
         Means::Number | Means::NumberKind | Means::Params => return,
     };
     if drafting.fields.get(field).is_none_or(Value::is_null) {
-        drafting.fields.insert(field.to_owned(), value);
+        drafting.fields.set(field, value);
     }
 }
 
-fn clear(means: Means, fields: &mut Map<String, Value>) {
+fn clear(means: Means, fields: &mut Values) {
     let field = match means {
         Means::Whole => "name",
         Means::Country => "country_code",
@@ -341,7 +341,7 @@ fn clear(means: Means, fields: &mut Map<String, Value>) {
         | Means::Unless(field) => field,
         Means::Number | Means::NumberKind | Means::Lid | Means::Middle => return,
     };
-    fields.entry(field).or_insert(Value::Null);
+    fields.set_if_new(field, Value::Null);
 }
 
 /// The header, with which a file begins.

@@ -1,6 +1,8 @@
 //! Lines out of bytes that arrive in pieces, numbered from 1, either line end, without a byte order mark. A line beyond
 //! the limit is told of by its beginning alone, so that memory stays bounded whatever arrives.
 
+use memchr::memchr;
+
 use super::ROW_MOST;
 
 /// Of a line that is too long, this much is shown.
@@ -20,7 +22,7 @@ pub(super) enum Line<'l> {
 
 impl Lines {
     pub(super) fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(u64, Line<'_>)) {
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr(b'\n', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
             bytes = rest;
             self.number += 1;

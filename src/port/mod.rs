@@ -9,8 +9,11 @@ pub mod csv;
 mod csv_tests;
 mod lines;
 pub mod ndjson;
+#[cfg(test)]
+mod ndjson_tests;
 mod number;
 mod row;
+mod values;
 pub mod vcard;
 pub mod vcard_out;
 #[cfg(test)]
@@ -21,6 +24,7 @@ use std::str::FromStr;
 use crate::domain::Invalid;
 
 pub use row::{Draft, Empty, Listed, Row};
+pub use values::Values;
 
 /// What a single row, card or line may measure. A larger one is refused by itself; the rest of the file is read on.
 pub const ROW_MOST: usize = 1 << 20;

@@ -1,9 +1,13 @@
 //! NDJSON, inward: one JSON object a line, with the fields of the native API's contact, as it shows it or as it takes it.
 //! So a line that was exported imports again unchanged. Outward it is the native API's own (`http/v1/port`).
 
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::{
+    Values,
     lines::{Line, Lines},
     row::{Draft, Drafting, Empty, Ignored, PLAIN, Row},
 };
@@ -75,36 +79,133 @@ fn row(number: u64, line: &Line<'_>, empty: Empty, ignored: &mut Ignored) -> Opt
 }
 
 fn draft(line: &[u8], empty: Empty, ignored: &mut Ignored) -> Result<Draft, Invalid> {
-    let object: Map<String, Value> = serde_json::from_slice(line).map_err(|error| {
-        let why = if error.is_data() {
-            "is not a JSON object".to_owned()
-        } else {
-            format!("is not JSON; see column {}", error.column())
-        };
-        Invalid::new("row", why)
-    })?;
-    let mut drafting = Drafting::default();
-    for (key, value) in object {
-        match (&*key, value) {
-            ("phone" | "chat_id", Value::String(text)) => drafting.phones.push((PLAIN, text.into())),
-            ("lid", Value::String(text)) => drafting.lid = Some(text.into()),
-            ("phone" | "chat_id" | "lid", Value::Null) => {}
-            ("phone", Value::Number(number)) => drafting.phones.push((PLAIN, number.to_string().into())),
-            ("phone" | "chat_id" | "lid", _) => return Err(Invalid::new("phone", "must be a string")),
-            ("names", names) => saved(names, empty, &mut drafting.fields),
-            (key, value) if FIELDS.contains(&key) => {
-                if !is_empty(&value) {
-                    drafting.fields.insert(key.to_owned(), value);
-                } else if empty == Empty::Clears {
-                    drafting.fields.insert(key.to_owned(), Value::Null);
-                }
-            }
-            (key, _) => ignored.note(key),
-        }
+    let not_json = |column| Invalid::new("row", format!("is not JSON; see column {column}"));
+    let text = std::str::from_utf8(line).map_err(|error| not_json(error.valid_up_to() + 1))?;
+    let mut said = Said::default();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = Object { said: &mut said, empty, ignored }.deserialize(&mut json).and_then(|()| json.end());
+    read.map_err(
+        |error| {
+            if error.is_data() { Invalid::new("row", "is not a JSON object") } else { not_json(error.column()) }
+        },
+    )?;
+    let mut drafting = Drafting { fields: said.fields, ..Drafting::default() };
+    let phone = match said.phone {
+        Some(Value::Number(number)) => Some(number.to_string()),
+        phone => string(phone)?,
+    };
+    let numbers = [string(said.chat_id)?, phone].into_iter().flatten();
+    drafting.phones.extend(numbers.map(|text| (PLAIN, text.into())));
+    drafting.lid = string(said.lid)?.map(Into::into);
+    if let Some(names) = said.names {
+        saved(names, empty, &mut drafting.fields);
     }
     say_once(&mut drafting);
     by_numbers_or_names(&mut drafting.fields);
     drafting.finish()
+}
+
+fn string(id: Option<Value>) -> Result<Option<String>, Invalid> {
+    match id {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Invalid::new("phone", "must be a string")),
+    }
+}
+
+/// The values of an object, each under its key. What is said twice counts as it is said last.
+#[derive(Default)]
+struct Said {
+    chat_id: Option<Value>,
+    phone: Option<Value>,
+    lid: Option<Value>,
+    names: Option<Value>,
+    fields: Values,
+}
+
+/// Reads an object into `said`: a million maps of strings would be more work than all the rest.
+struct Object<'o> {
+    said: &'o mut Said,
+    empty: Empty,
+    ignored: &'o mut Ignored,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let Self { said, empty, ignored } = self;
+        while let Some(key) = map.next_key_seed(KeyOf(&mut *ignored))? {
+            match key {
+                Key::ChatId => said.chat_id = Some(map.next_value()?),
+                Key::Phone => said.phone = Some(map.next_value()?),
+                Key::Lid => said.lid = Some(map.next_value()?),
+                Key::Names => said.names = Some(map.next_value()?),
+                Key::Field(field) => match map.next_value()? {
+                    value if !is_empty(&value) => said.fields.set(field, value),
+                    _ if empty == Empty::Clears => said.fields.set(field, Value::Null),
+                    _ => drop(said.fields.remove(field)),
+                },
+                Key::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Key {
+    ChatId,
+    Phone,
+    Lid,
+    Names,
+    Field(&'static str),
+    Other,
+}
+
+struct KeyOf<'o>(&'o mut Ignored);
+
+impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyOf<'_> {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+        Ok(match key {
+            "chat_id" => Key::ChatId,
+            "phone" => Key::Phone,
+            "lid" => Key::Lid,
+            "names" => Key::Names,
+            key => match FIELDS.iter().find(|known| **known == key) {
+                Some(field) => Key::Field(field),
+                None => {
+                    self.0.note(key);
+                    Key::Other
+                }
+            },
+        })
+    }
 }
 
 /// The shown chat id and the phone are the same one, said twice.
@@ -123,7 +224,7 @@ fn say_once(drafting: &mut Drafting<'_>) {
 }
 
 /// The name as the API shows it. What the contact calls itself is not the owner's to write.
-fn saved(names: Value, empty: Empty, fields: &mut Map<String, Value>) {
+fn saved(names: Value, empty: Empty, fields: &mut Values) {
     let Value::Object(mut names) = names else { return };
     let mut saved = match names.remove("saved") {
         Some(Value::Object(saved)) => saved,
@@ -131,19 +232,19 @@ fn saved(names: Value, empty: Empty, fields: &mut Map<String, Value>) {
     };
     for (part, field) in [("first", "first_name"), ("last", "last_name")] {
         match saved.remove(part).filter(|part| !is_empty(part)) {
-            Some(part) => drop(fields.insert(field.to_owned(), part)),
-            None if empty == Empty::Clears => drop(fields.insert(field.to_owned(), Value::Null)),
+            Some(part) => fields.set(field, part),
+            None if empty == Empty::Clears => fields.set(field, Value::Null),
             None => {}
         }
     }
 }
 
 /// Of a source's number and its name, the name counts: numbers mean nothing in another book.
-fn by_numbers_or_names(fields: &mut Map<String, Value>) {
+fn by_numbers_or_names(fields: &mut Values) {
     for (name, number) in [("source", "source_id"), ("status", "status_id"), ("group_names", "groups")] {
         if fields.get(name).is_some_and(|name| !name.is_null()) {
             fields.remove(number);
-        } else if fields.contains_key(number) {
+        } else if fields.has(number) {
             fields.remove(name);
         }
     }
@@ -156,70 +257,5 @@ fn is_empty(value: &Value) -> bool {
         Value::Array(list) => list.is_empty(),
         Value::Object(object) => object.is_empty(),
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn read(text: &str, empty: Empty) -> (Vec<Row>, Vec<String>) {
-        let (mut reader, mut rows) = (Reader::new(empty), Vec::new());
-        reader.feed(text.as_bytes(), &mut rows);
-        reader.end(&mut rows);
-        (rows, reader.ignored().to_vec())
-    }
-
-    #[test]
-    fn each_line_is_a_row_by_itself() {
-        let text = "\u{feff}{\"phone\": \"+49 170 1\"}\r\n\n[1]\n{\"lid\": \"123@lid\", \"id\": 7}\n{\"phone\": 4917012, \"x\": 1}\n{\n{}";
-        let (rows, ignored) = read(text, Empty::Keeps);
-        let told: Vec<_> = rows
-            .iter()
-            .map(|row| match &row.read {
-                Ok(draft) => (row.line, draft.who.to_string()),
-                Err(invalid) => (row.line, invalid.to_string()),
-            })
-            .collect();
-        assert_eq!(told[0], (1, "491701@c.us".into()));
-        assert_eq!(told[1], (3, "row is not a JSON object".into()));
-        assert_eq!(told[2], (4, "123@lid".into()));
-        assert_eq!(told[3], (5, "4917012@c.us".into()));
-        assert!(told[4].1.starts_with("row is not JSON"), "{told:?}");
-        assert!(told[5].1.starts_with("phone is missing"), "{told:?}");
-        assert_eq!(ignored, ["id", "x"]);
-    }
-
-    #[test]
-    fn a_contact_as_it_is_shown_is_taken_by_its_names() {
-        let shown = r#"{"chat_id": "4917012@c.us", "phone": "4917012", "lid": "777@lid", "display": "Bob",
-            "names": {"saved": {"first": "Bob", "last": null, "full": "Bob"}, "push": {"name": "B"}},
-            "source_id": 7, "source": "Web", "groups": [3], "group_names": [], "tags": [], "email": null}"#
-            .replace('\n', " ");
-        let (rows, _) = read(&shown, Empty::Keeps);
-        let draft = rows[0].read.as_ref().unwrap();
-        assert_eq!((draft.who.to_string(), draft.also.unwrap().to_string()), ("4917012@c.us".into(), "777@lid".into()));
-        assert_eq!(draft.further_phones, 0);
-        assert_eq!(
-            Value::from(draft.fields.clone()),
-            serde_json::json!({"first_name": "Bob", "source": "Web", "groups": [3]})
-        );
-        let (rows, _) = read(&shown, Empty::Clears);
-        let fields = &rows[0].read.as_ref().unwrap().fields;
-        assert_eq!(
-            (&fields["last_name"], &fields["tags"], &fields["email"]),
-            (&Value::Null, &Value::Null, &Value::Null)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let (mut reader, mut rows) = (Reader::new(Empty::Clears), Vec::new());
-            reader.feed(&bytes, &mut rows);
-            reader.end(&mut rows);
-        }
     }
 }

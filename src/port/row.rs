@@ -3,9 +3,9 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::number::chat_id;
+use super::{Values, number::chat_id};
 use crate::domain::{ChatId, Contact, Digits, Invalid, Register};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Draft {
     pub also: Option<ChatId>,
     /// Numbers beside the one that was taken.
     pub further_phones: u64,
-    pub fields: Map<String, Value>,
+    pub fields: Values,
 }
 
 /// How good a number is that a file gives: the lowest is taken.
@@ -44,6 +44,9 @@ pub(super) const UNLIKELY: Rank = 3;
 
 /// By the label that a file has on a number.
 pub(super) fn rank(label: &str) -> Rank {
+    if label.is_empty() {
+        return PLAIN;
+    }
     let label = label.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| label.contains(word));
     if has(&["cell", "mobile", "iphone", "whatsapp", "handy", "mobil", "móvil"]) {
@@ -65,7 +68,7 @@ pub(super) struct Drafting<'t> {
     pub(super) middle: Option<String>,
     /// A country as a word goes to the end of the address.
     pub(super) country: Option<String>,
-    pub(super) fields: Map<String, Value>,
+    pub(super) fields: Values,
 }
 
 impl Drafting<'_> {
@@ -107,15 +110,15 @@ impl Drafting<'_> {
         if let Some(middle) = self.middle.take().filter(|middle| !middle.trim().is_empty()) {
             let first = self.fields.get("first_name").and_then(Value::as_str).unwrap_or_default();
             let first = format!("{first} {middle}").trim().to_owned();
-            self.fields.insert("first_name".into(), first.into());
+            self.fields.set("first_name", first);
         }
         let has_part = ["first_name", "last_name"]
             .iter()
-            .any(|part| self.fields.get(*part).is_some_and(|part| part.as_str().is_some_and(|part| !part.is_empty())));
+            .any(|part| self.fields.get(part).is_some_and(|part| part.as_str().is_some_and(|part| !part.is_empty())));
         if let Some(whole) = self.whole.take().filter(|_| !has_part) {
             self.fields.remove("first_name");
             self.fields.remove("last_name");
-            self.fields.insert("name".into(), whole.into());
+            self.fields.set("name", whole);
         } else if has_part {
             self.fields.remove("name");
         }
@@ -123,21 +126,22 @@ impl Drafting<'_> {
 
     fn place(&mut self, country: &str) {
         if country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-            self.fields.insert("country_code".into(), country.to_ascii_uppercase().into());
+            self.fields.set("country_code", country.to_ascii_uppercase());
             return;
         }
         let address = match self.fields.get("address").and_then(Value::as_str) {
             Some(address) => format!("{address}, {country}"),
             None => country.to_owned(),
         };
-        self.fields.insert("address".into(), address.into());
+        self.fields.set("address", address);
     }
 }
 
 /// What a file says on several lines, on one.
-pub(super) fn one_line(text: &str) -> String {
+pub(super) fn one_line<'t>(text: impl Into<Cow<'t, str>>) -> String {
+    let text = text.into();
     if !text.contains(['\n', '\r']) {
-        return text.to_owned();
+        return text.into_owned();
     }
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join(", ")

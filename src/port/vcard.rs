@@ -120,16 +120,24 @@ impl Cards {
 
     /// The line under way is whole: another has begun.
     fn unfolded(&mut self, empty: Empty, ignored: &mut Ignored, rows: &mut Vec<Row>) {
-        let line = std::mem::take(&mut self.line);
-        let text = decoded(&line);
-        let is = |what: &str| text.trim().eq_ignore_ascii_case(what);
-        if is("BEGIN:VCARD") {
+        let mut line = std::mem::take(&mut self.line);
+        self.whole(&line, empty, ignored, rows);
+        line.clear();
+        // One long line must not keep its memory for the rest of the file.
+        line.shrink_to(64 * 1024);
+        self.line = line;
+    }
+
+    fn whole(&mut self, line: &[u8], empty: Empty, ignored: &mut Ignored, rows: &mut Vec<Row>) {
+        let is = |what: &[u8]| line.trim_ascii().eq_ignore_ascii_case(what);
+        if is(b"BEGIN:VCARD") {
             self.give_up(rows);
             self.began = Some(self.number);
         }
         if self.began.is_none() {
             return;
         }
+        let text = decoded(line);
         if self.card.len() + text.len() > ROW_MOST {
             self.is_too_large = true;
             self.card.clear();
@@ -138,8 +146,8 @@ impl Cards {
             self.card.push_str(&text);
             self.card.push_str("\r\n");
         }
-        if is("END:VCARD") {
-            let card = std::mem::take(&mut self.card);
+        if is(b"END:VCARD") {
+            let mut card = std::mem::take(&mut self.card);
             let too_large = || Err(Invalid::new("card", "is larger than 1 MiB"));
             let read = if self.is_too_large {
                 too_large()
@@ -148,6 +156,9 @@ impl Cards {
             };
             rows.push(Row { line: self.began.take().unwrap_or(self.number), read });
             self.is_too_large = false;
+            card.clear();
+            card.shrink_to(64 * 1024);
+            self.card = card;
         }
     }
 
@@ -193,10 +204,10 @@ fn draft(card: &VCard, empty: Empty, ignored: &mut Ignored) -> Result<Draft, Inv
     for entry in &card.entries {
         match &entry.name {
             VCardProperty::N => name(entry, &mut drafting),
-            VCardProperty::Fn => drafting.whole = drafting.whole.take().or_else(|| filled(&one_line(&text(entry)))),
+            VCardProperty::Fn => drafting.whole = drafting.whole.take().or_else(|| part(entry, 0)),
             VCardProperty::Tel => phone(entry, &mut drafting),
             VCardProperty::Email => set("email", filled(text(entry).trim()), empty, &mut drafting),
-            VCardProperty::Org => set("company", filled(&one_line(&component(entry, 0))), empty, &mut drafting),
+            VCardProperty::Org => set("company", part(entry, 0), empty, &mut drafting),
             VCardProperty::Note => set("description", filled(&text(entry)), empty, &mut drafting),
             VCardProperty::Adr => address(entry, &mut drafting),
             VCardProperty::Categories => {
@@ -229,11 +240,11 @@ fn draft(card: &VCard, empty: Empty, ignored: &mut Ignored) -> Result<Draft, Inv
     drafting.finish()
 }
 
-fn set<V: Into<Value>>(field: &str, value: Option<V>, empty: Empty, drafting: &mut Drafting<'_>) {
+fn set<V: Into<Value>>(field: &'static str, value: Option<V>, empty: Empty, drafting: &mut Drafting<'_>) {
     let is_free = drafting.fields.get(field).is_none_or(Value::is_null);
     match value {
-        Some(value) if is_free => drop(drafting.fields.insert(field.to_owned(), value.into())),
-        None if empty == Empty::Clears => drop(drafting.fields.entry(field).or_insert(Value::Null)),
+        Some(value) if is_free => drafting.fields.set(field, value),
+        None if empty == Empty::Clears => drafting.fields.set_if_new(field, Value::Null),
         _ => {}
     }
 }
@@ -248,13 +259,12 @@ fn ours(kind: Kind, text: String) -> Value {
 
 /// Family; given; additional; prefixes; suffixes.
 fn name(entry: &VCardEntry, drafting: &mut Drafting<'_>) {
-    let part = |place| filled(&one_line(&component(entry, place)));
     for (place, field) in [(1, "first_name"), (0, "last_name")] {
-        if let Some(part) = part(place) {
-            drafting.fields.insert(field.to_owned(), part.into());
+        if let Some(part) = part(entry, place) {
+            drafting.fields.set(field, part);
         }
     }
-    drafting.middle = part(2);
+    drafting.middle = part(entry, 2);
 }
 
 /// WhatsApp writes the number that it knows beside the one that the owner typed: the first is surer.
@@ -284,15 +294,15 @@ fn better(one: Rank, other: Rank) -> Rank {
 
 /// Post box; extended; street; city; region; code; country.
 fn address(entry: &VCardEntry, drafting: &mut Drafting<'_>) {
-    let part = |place| filled(&one_line(&component(entry, place)));
+    let part = |place| part(entry, place);
     let streets: Vec<_> = [2, 1, 0].into_iter().filter_map(part).collect();
     let places = [("address", filled(&streets.join(", "))), ("city", part(3)), ("state", part(4)), ("zip", part(5))];
-    if ["address", "city", "state", "zip"].iter().any(|field| drafting.fields.contains_key(*field)) {
+    if ["address", "city", "state", "zip"].iter().any(|field| drafting.fields.has(field)) {
         return;
     }
     for (field, value) in places {
         if let Some(value) = value {
-            drafting.fields.insert(field.to_owned(), value.into());
+            drafting.fields.set(field, value);
         }
     }
     drafting.country = part(6);
@@ -302,15 +312,21 @@ fn filled(text: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| text.to_owned())
 }
 
-fn text(entry: &VCardEntry) -> String {
+fn text(entry: &VCardEntry) -> Cow<'_, str> {
     component(entry, 0)
 }
 
+/// On one line.
+fn part(entry: &VCardEntry, place: usize) -> Option<String> {
+    let text = component(entry, place);
+    (!text.trim().is_empty()).then(|| one_line(text))
+}
+
 /// In vCard 2.1 a comma is a letter like any other.
-fn component(entry: &VCardEntry, place: usize) -> String {
+fn component(entry: &VCardEntry, place: usize) -> Cow<'_, str> {
     match entry.values.get(place) {
-        Some(VCardValue::Component(parts)) => parts.join(","),
-        Some(value) => value.as_text().unwrap_or_default().to_owned(),
-        None => String::new(),
+        Some(VCardValue::Component(parts)) => parts.join(",").into(),
+        Some(value) => value.as_text().unwrap_or_default().into(),
+        None => Cow::Borrowed(""),
     }
 }

@@ -92,6 +92,11 @@ impl Actor {
     }
 
     pub(super) fn post(self: &Arc<Self>, letter: Letter) -> Result<()> {
+        self.hand_in(letter).map_err(|_| Error::Busy)
+    }
+
+    /// A letter that is not taken comes back.
+    pub(super) fn hand_in(self: &Arc<Self>, letter: Letter) -> Result<(), Letter> {
         if self.edits.post(letter)? == Posted::Wake {
             let actor = Arc::clone(self);
             self.setting.runtime.spawn_blocking(move || actor.work());
@@ -100,7 +105,7 @@ impl Actor {
     }
 
     pub(super) fn post_ask(self: &Arc<Self>, who: Who, answer: Answer<Option<Contact>>) -> Result<()> {
-        if self.asks.post((who, answer))? == Posted::Wake {
+        if self.asks.post((who, answer)).map_err(|_| Error::Busy)? == Posted::Wake {
             let actor = Arc::clone(self);
             self.setting.runtime.spawn_blocking(move || actor.look_up());
         }

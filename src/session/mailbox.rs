@@ -1,9 +1,7 @@
 //! A bounded mailbox that knows whether anybody is at work on it. Posting never waits: it says "wake somebody",
-//! "somebody is awake", or that the mailbox is full. Knows nothing of threads or of what the letters say.
+//! "somebody is awake", or gives the letter back because the mailbox is full. Knows nothing of threads or of what the letters say.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use crate::domain::{Error, Result};
 
 pub(super) struct Mailbox<L> {
     capacity: usize,
@@ -30,11 +28,11 @@ impl<L> Mailbox<L> {
         Self { capacity, state: Mutex::new(state) }
     }
 
-    /// Full or closed: `Busy`, and the letter was not taken.
-    pub(super) fn post(&self, letter: L) -> Result<Posted> {
+    /// Full or closed: the letter comes back.
+    pub(super) fn post(&self, letter: L) -> Result<Posted, L> {
         let mut state = self.state();
         if state.closed || state.letters.len() >= self.capacity {
-            return Err(Error::Busy);
+            return Err(letter);
         }
         state.letters.push(letter);
         Ok(if std::mem::replace(&mut state.awake, true) { Posted::Queued } else { Posted::Wake })
@@ -97,9 +95,9 @@ mod tests {
         let mailbox = Mailbox::new(2);
         mailbox.post(1).unwrap();
         mailbox.post(2).unwrap();
-        assert!(matches!(mailbox.post(3), Err(Error::Busy)));
+        assert_eq!(mailbox.post(3), Err(3));
         mailbox.close();
         assert_eq!(mailbox.take(), Some(vec![1, 2]), "what was accepted is still worked through");
-        assert!(matches!(mailbox.post(4), Err(Error::Busy)));
+        assert_eq!(mailbox.post(4), Err(4));
     }
 }

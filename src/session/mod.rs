@@ -29,7 +29,7 @@ use crate::{
     book::{Changes, DeadLetter, Errand, Head, HookWork, Known, NameStory, Page, PageQuery, Progress, Reader, SyncAct},
     domain::{
         Act, ChatId, Contact, ContactId, Digits, Edit, Entry, Error, InstanceId, Mapping, Moment, Outcome, Register,
-        RegisterEdit, Result, Revision, Sync, SyncState, Who,
+        RegisterEdit, Result, Revision, Source, Sync, SyncState, Who,
     },
     journal::Journal,
 };
@@ -99,17 +99,37 @@ impl Session {
 
     /// Many edits in one commit, an outcome for each. `whole`: if one fails, none is carried out.
     pub async fn edit_many(&self, edits: Vec<Edit>, whole: bool) -> Result<Settled> {
-        self.answer(|answer| self.actor.post(Letter::Many(Bundle { edits, whole }, answer))).await
+        self.begin_many(edits, whole).map_err(|_| Error::Busy)?.await
     }
 
-    /// What would come of these edits, were they carried out in one commit. Nothing is stored.
-    pub async fn rehearse(&self, mut edits: Vec<Edit>) -> Result<Vec<Result<Outcome>>> {
-        let Some(Edit { at, source, .. }) = edits.last().cloned() else { return Ok(Vec::new()) };
+    /// The same, begun at once and waited for later, so that the caller goes on meanwhile; what is begun is carried out in
+    /// that order. A session that takes nothing at the moment gives the edits back.
+    pub fn begin_many(
+        &self,
+        edits: Vec<Edit>,
+        whole: bool,
+    ) -> Result<impl Future<Output = Result<Settled>> + use<>, Vec<Edit>> {
+        let (answer, answered) = oneshot::channel();
+        match self.actor.hand_in(Letter::Many(Bundle { edits, whole }, answer)) {
+            Ok(()) => Ok(told(answered)),
+            Err(Letter::Many(Bundle { edits, .. }, _)) => Err(edits),
+            Err(_) => unreachable!("the letter that comes back is the one that was posted"),
+        }
+    }
+
+    /// What would come of these edits, were they carried out in one commit; and behind it the outcome of one that must
+    /// fail. Nothing is stored.
+    pub fn begin_rehearsal(
+        &self,
+        mut edits: Vec<Edit>,
+    ) -> Result<impl Future<Output = Result<Settled>> + use<>, Vec<Edit>> {
         // Nobody ever has this number: an edit that must fail takes the whole bundle back.
-        edits.push(Edit::new(Who::Id(ContactId(-1)), Act::Delete, at, source));
-        let mut settled = self.edit_many(edits, true).await?;
-        settled.outcomes.pop();
-        Ok(settled.outcomes)
+        let nobody = Edit::new(Who::Id(ContactId(-1)), Act::Delete, Moment::from_millis(0), Source::known("rehearsal"));
+        edits.push(nobody);
+        self.begin_many(edits, true).map_err(|mut edits| {
+            edits.pop();
+            edits
+        })
     }
 
     /// One change of the groups, sources or statuses.
@@ -267,8 +287,7 @@ impl Session {
     async fn answer<T>(&self, post: impl FnOnce(oneshot::Sender<Result<T>>) -> Result<()>) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         post(answer)?;
-        // The actor answers every letter it takes; a dropped answer means that the process is going down.
-        answered.await.unwrap_or(Err(Error::OutcomeUnknown))
+        told(answered).await
     }
 
     async fn read<T: Send + 'static>(&self, question: impl FnOnce(&Reader) -> Result<T> + Send + 'static) -> Result<T> {
@@ -282,4 +301,9 @@ impl Session {
         self.actor.all_kept().await?;
         Ok(answer)
     }
+}
+
+/// The actor answers every letter it takes; a dropped answer means that the process is going down.
+async fn told<T>(answered: oneshot::Receiver<Result<T>>) -> Result<T> {
+    answered.await.unwrap_or(Err(Error::OutcomeUnknown))
 }

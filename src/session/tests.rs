@@ -115,6 +115,30 @@ async fn a_full_mailbox_is_busy_and_what_was_taken_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_begun_is_done_in_order_while_nobody_waits_and_what_is_not_taken_comes_back() {
+    let stage = stage(2);
+    let (release, holder) = slow_disk(&stage.session);
+    let begin = |name| stage.session.begin_many(vec![named(111, name)], false);
+    let first = begin("Bob").unwrap();
+    let second = begin("Eve").unwrap();
+    let Err(back) = begin("Ann") else { panic!("it was full") };
+    assert_eq!(back, [named(111, "Ann")]);
+    let Err(back) = stage.session.begin_rehearsal(back) else { panic!("it was full") };
+    assert_eq!(back.len(), 1);
+    drop(release);
+    holder.join().unwrap();
+    // The one that came later is asked first.
+    let change = |settled: Settled| settled.outcomes[0].as_ref().unwrap().change;
+    assert_eq!(change(second.await.unwrap()), Change::Updated);
+    assert_eq!(change(first.await.unwrap()), Change::Created);
+    let rehearsed = stage.session.begin_rehearsal(back).unwrap().await.unwrap();
+    assert!(!rehearsed.stored && rehearsed.outcomes.len() == 2);
+    assert_eq!(change(rehearsed), Change::Updated);
+    let name = stage.session.get(named(111, "").who).await.unwrap().unwrap().names.saved.full();
+    assert_eq!(name.as_deref(), Some("Eve"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reads_do_not_wait_for_the_writer() {
     let stage = stage(256);
     stage.session.edit(named(111, "Bob")).await.unwrap();

@@ -28,6 +28,8 @@ pub(super) struct Batch<'book> {
     pub(super) state: State,
     pub(super) writes: Vec<Write>,
     entries: HashMap<(Register, i64), bool>,
+    /// Whether some edit asks who has an e-mail.
+    minds_emails: bool,
     bounds: Bounds,
 }
 
@@ -98,7 +100,8 @@ impl<'book> Batch<'book> {
         let (emails, keys, known) = Default::default();
         let state =
             State { head: book.head(), slots, places, emails, keys, known, has_lids: book.has_lids(), growth: 0 };
-        Ok(Self { book, state, writes: Vec::new(), entries: HashMap::new(), bounds })
+        let minds_emails = edits().any(|edit| edit.require.unique_email);
+        Ok(Self { book, state, writes: Vec::with_capacity(count), entries: HashMap::new(), minds_emails, bounds })
     }
 
     /// What is to be stored, and the head after it.
@@ -353,6 +356,9 @@ impl<'book> Batch<'book> {
     }
 
     pub(super) fn note_email(&mut self, before: Option<&str>, now: Option<&str>, whose: ContactId) {
+        if !self.minds_emails {
+            return;
+        }
         let (before, now) = (before.map(fold), now.map(fold));
         if before != now {
             before.map(|email| self.state.emails.insert(email, None));

@@ -24,6 +24,7 @@ use crate::{
     gateway::{Credentials, Scope},
     http::{
         Door,
+        fields::Fields,
         params::chat_id,
         problem::{Details, Errors},
         room::{Fault, Heard, on, place, tell_outcome},
@@ -94,7 +95,7 @@ async fn get(heard: Heard, door: Data<Door>) -> Answer {
               (status = 201, description = "created", body = JsonOutcome), Errors))]
 async fn put(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door, Scope::ContactsWrite)?;
-    let act = Act::Save(Box::new(written::patch(&heard.json()?, Missing::Clears)?));
+    let act = Act::Save(Box::new(written::patch(&heard.json::<Fields>()?, Missing::Clears)?));
     settle(&session, edit(&heard, act, None)?).await
 }
 
@@ -105,7 +106,7 @@ async fn put(heard: Heard, door: Data<Door>) -> Answer {
     responses((status = 200, description = "updated or unchanged", body = JsonOutcome), Errors))]
 async fn patch(heard: Heard, door: Data<Door>) -> Answer {
     let session = enter(&heard, &door, Scope::ContactsWrite)?;
-    let act = Act::Save(Box::new(written::patch(&heard.json()?, Missing::Keeps)?));
+    let act = Act::Save(Box::new(written::patch(&heard.json::<Fields>()?, Missing::Keeps)?));
     settle(&session, edit(&heard, act, Some(Precondition::Present))?).await
 }
 

@@ -9,7 +9,7 @@ use crate::{
     domain::{CardPatch, Field, Invalid, Kind, NamePart, Patch, Result, SavedPatch},
     http::{
         email::email,
-        fields::Fields,
+        fields::{ByName, Fields},
         schemas::{CountryText, FilledText, ShortEmailText},
     },
 };
@@ -68,7 +68,7 @@ pub enum Missing {
     Clears,
 }
 
-pub fn patch(fields: &Fields, missing: Missing) -> Result<Patch, Invalid> {
+pub fn patch<V: ByName>(fields: &Fields<V>, missing: Missing) -> Result<Patch, Invalid> {
     let text = |name, most| Ok::<_, Invalid>(or(missing, fields.line(name, most)?.map(NamePart::into_text)));
     let email = match fields.text("email")?.try_map(|text| email(text, "email"))? {
         Field::Set(Some(text)) if text.chars().nth(191).is_some() => {
@@ -121,7 +121,7 @@ pub fn patch(fields: &Fields, missing: Missing) -> Result<Patch, Invalid> {
     Ok(Patch { saved: saved(fields, missing)?, card, blocked, ..Patch::default() })
 }
 
-fn saved(fields: &Fields, missing: Missing) -> Result<SavedPatch, Invalid> {
+fn saved<V: ByName>(fields: &Fields<V>, missing: Missing) -> Result<SavedPatch, Invalid> {
     let (first, last) = (fields.name("first_name")?, fields.name("last_name")?);
     match fields.name("name")? {
         Field::Keep => Ok(SavedPatch::Parts { first: or(missing, first), last: or(missing, last) }),
@@ -141,7 +141,7 @@ fn or<T>(missing: Missing, field: Field<T>) -> Field<T> {
 }
 
 /// Tags and labels: lines, in the order given, each once.
-fn words(fields: &Fields, name: &'static str) -> Result<Field<Vec<Box<str>>>, Invalid> {
+fn words<V: ByName>(fields: &Fields<V>, name: &'static str) -> Result<Field<Vec<Box<str>>>, Invalid> {
     let words = fields.texts(name)?.try_map(|texts| {
         let mut words: Vec<Box<str>> = Vec::new();
         for text in texts {
@@ -157,7 +157,7 @@ fn words(fields: &Fields, name: &'static str) -> Result<Field<Vec<Box<str>>>, In
 
 type Params = BTreeMap<Box<str>, Box<str>>;
 
-fn params(fields: &Fields) -> Result<Field<Params>, Invalid> {
+fn params<V: ByName>(fields: &Fields<V>) -> Result<Field<Params>, Invalid> {
     fields.object("params")?.try_map(|object| {
         let params: Params =
             object.iter().map(|(key, value)| (key.as_str().into(), value.to_string().into())).collect();

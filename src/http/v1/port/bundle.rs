@@ -1,16 +1,16 @@
 //! From rows to edits, and from what came of the edits back to rows. A row that gives a phone and a LID is two edits: that
 //! they are one person, then what is saved of them.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{registers::Named, report::ImportReport};
 use crate::{
-    domain::{Change, ChatId, Edit, Error, Invalid, Moment, NamePart, Outcome, Patch, Require, Result, Source},
+    domain::{Act, Change, ChatId, Edit, Error, Invalid, Moment, NamePart, Outcome, Patch, Require, Result, Source},
     http::{
         fields::Fields,
         v1::contacts::written::{Missing, patch},
     },
-    port::{Draft, Row},
+    port::{Draft, Row, Values},
 };
 
 const SOURCE: Source = Source::known("import");
@@ -25,7 +25,7 @@ pub struct Wanted {
     who: ChatId,
     also: Option<ChatId>,
     further_phones: u64,
-    pub patch: Patch,
+    pub patch: Box<Patch>,
     pub named: Named,
 }
 
@@ -39,16 +39,17 @@ fn wanted(Draft { who, also, further_phones, mut fields }: Draft) -> Result<Want
         status: name(&mut fields, "status", "status_id")?,
         groups: names(&mut fields)?,
     };
-    let patch = patch(&Fields::of(fields), Missing::Keeps)?;
+    // In a box from here on: it goes from thread to thread, and is large.
+    let patch = Box::new(patch(&Fields::of(fields), Missing::Keeps)?);
     Ok(Wanted { who, also, further_phones, patch, named })
 }
 
 /// Null clears, as it does for the number.
-fn name(fields: &mut Map<String, Value>, key: &'static str, number: &'static str) -> Result<Option<NamePart>, Invalid> {
+fn name(fields: &mut Values, key: &'static str, number: &'static str) -> Result<Option<NamePart>, Invalid> {
     match fields.remove(key) {
         None => Ok(None),
         Some(Value::Null) => {
-            fields.entry(number).or_insert(Value::Null);
+            fields.set_if_new(number, Value::Null);
             Ok(None)
         }
         Some(Value::String(text)) => NamePart::parse(&text, key),
@@ -56,13 +57,13 @@ fn name(fields: &mut Map<String, Value>, key: &'static str, number: &'static str
     }
 }
 
-fn names(fields: &mut Map<String, Value>) -> Result<Vec<NamePart>, Invalid> {
+fn names(fields: &mut Values) -> Result<Vec<NamePart>, Invalid> {
     const KEY: &str = "group_names";
     let refused = || Invalid::new("groups", "must be names");
     match fields.remove(KEY) {
         None => Ok(Vec::new()),
         Some(Value::Null) => {
-            fields.entry("groups").or_insert(Value::Null);
+            fields.set_if_new("groups", Value::Null);
             Ok(Vec::new())
         }
         Some(Value::Array(names)) => names
@@ -74,9 +75,8 @@ fn names(fields: &mut Map<String, Value>) -> Result<Vec<NamePart>, Invalid> {
 }
 
 /// Rows that are carried out in one commit.
-#[derive(Default)]
 pub struct Bundle {
-    pub edits: Vec<Edit>,
+    edits: Vec<Edit>,
     rows: Vec<Waiting>,
 }
 
@@ -88,8 +88,13 @@ struct Waiting {
 }
 
 impl Bundle {
-    pub fn add(&mut self, line: u64, wanted: Wanted, at: Moment) {
+    pub fn of(rows: usize) -> Self {
+        Self { edits: Vec::with_capacity(rows), rows: Vec::with_capacity(rows) }
+    }
+
+    pub fn add(&mut self, line: u64, wanted: Wanted) {
         let Wanted { who, also, further_phones, patch, .. } = wanted;
+        let at = Moment::from_millis(0);
         let pair = match (who, also) {
             (ChatId::Phone(phone), Some(ChatId::Lid(lid))) => Some(Edit::learn(lid, phone, at, SOURCE)),
             _ => None,
@@ -98,18 +103,20 @@ impl Bundle {
         // First who it is: so a new contact has both from the beginning.
         self.edits.extend(pair);
         let require = Require { references: true, ..Require::default() };
-        self.edits.push(Edit::save(who, patch, at, SOURCE).requiring(require));
+        self.edits.push(Edit::new(who, Act::Save(patch), at, SOURCE).requiring(require));
     }
 
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    pub fn take_edits(&mut self) -> Vec<Edit> {
+    /// All of it happens now.
+    pub fn take_edits(&mut self, at: Moment) -> Vec<Edit> {
+        self.edits.iter_mut().for_each(|edit| edit.at = at);
         std::mem::take(&mut self.edits)
     }
 
-    /// The outcomes belong, in order, to the edits.
+    /// The outcomes belong, in order, to the edits; what is behind them belongs to nobody.
     pub fn tell(self, outcomes: Vec<Result<Outcome>>, report: &mut ImportReport) {
         let mut outcomes = outcomes.into_iter();
         let mut next = || outcomes.next().unwrap_or(Err(Error::OutcomeUnknown)).map(|outcome| outcome.change);

@@ -4,6 +4,7 @@
 mod bundle;
 mod export;
 mod import;
+mod pace;
 mod registers;
 mod report;
 
