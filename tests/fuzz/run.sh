@@ -3,7 +3,7 @@
 # Prints a table; ends with an error if anything broke. What broke something lies in target/fuzz/broken/<target>; it
 # becomes a seed with the fix: tests/fuzz/seeds/<target>/<what it is>.
 # Usage: tests/fuzz/run.sh [seconds for each, 15 if not given | --full: 600] [target…]
-# Needs nightly Rust and cargo-fuzz: rustup toolchain install nightly; cargo install cargo-fuzz --locked --version 0.13.2
+# Needs nightly Rust (NIGHTLY names another than "nightly") and cargo-fuzz: cargo install cargo-fuzz --locked --version 0.13.2
 set -uo pipefail
 cd "$(dirname "$0")"
 seconds=${1:-15}
@@ -15,7 +15,9 @@ work=$(realpath ../..)/target/fuzz
 
 # The library has no unsafe code for a sanitizer to watch over.
 how=(--fuzz-dir . --dev --sanitizer none --target-dir "$work")
-cargo +nightly fuzz build "${how[@]}" || exit 1
+# What is tried is what is shipped.
+cp ../../Cargo.lock Cargo.lock
+cargo "+${NIGHTLY:-nightly}" fuzz build "${how[@]}" || exit 1
 
 # Books on a disk of memory where there is one: what is asked for here is answers, not durability.
 books=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")")

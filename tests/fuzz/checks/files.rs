@@ -8,7 +8,7 @@ use super::{
     stage::{Request, Stage},
 };
 
-/// Stands for a text so long that three are more than a row may have.
+/// Stands for a text so long that three are more than a row may have, in files that begin with `L` or `M`: they are slow.
 const LONG: u8 = 1;
 const LONG_TEXT: usize = 400_000;
 
@@ -16,7 +16,7 @@ const LONG_TEXT: usize = 400_000;
 pub fn in_pieces(format: Format, bytes: &[u8]) {
     let [how, size, file @ ..] = bytes else { return };
     let empty = if how & 1 == 0 { Empty::Keeps } else { Empty::Clears };
-    let file = stretched(file);
+    let file = if matches!(how, b'L' | b'M') { stretched(file) } else { file.to_vec() };
     let whole = read(format, empty, [&*file]);
     let (size, least) = (usize::from(*size), file.len() / 2_000);
     assert_eq!(read(format, empty, file.chunks(1 + least + size % 7)), whole, "in pieces of one size");

@@ -39,11 +39,7 @@ pub fn precondition(if_match: Option<&str>, if_none_match: Option<&str>) -> Resu
     let if_match = if_match.map(if_match_condition).transpose()?;
     let if_none_match = if_none_match.map(if_none_match_condition).transpose()?.flatten();
     // Together, whatever the contact is, one of the two does not hold.
-    Ok(if if_match.is_some() && if_none_match.is_some() {
-        Some(NEVER)
-    } else {
-        if_match.or(if_none_match)
-    })
+    Ok(if if_match.is_some() && if_none_match.is_some() { Some(NEVER) } else { if_match.or(if_none_match) })
 }
 
 fn if_match_condition(text: &str) -> Result<Precondition, Invalid> {
