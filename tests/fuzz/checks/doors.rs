@@ -1,5 +1,6 @@
 //! Every route that takes a body, an id or a query, by the face it belongs to. `{tail}` is where the first line of an input
-//! goes; a `=` in front says that the same again changes nothing. Leaves out streams, and whatever would reach out.
+//! goes; a `=` in front says that the same again changes nothing, a `@` that it does not if every row says when. Leaves out
+//! streams, and whatever would reach out.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
@@ -75,7 +76,7 @@ pub const V1: [Door; 17] = [
     (Native, "=PUT /v1/instances/{i}/contacts/{tail}"),
     (Native, "=PATCH /v1/instances/{i}/contacts/{tail}"),
     (Native, "POST /v1/instances/{i}/contacts/batch"),
-    (Native, "POST /v1/instances/{i}/observations"),
+    (Native, "@POST /v1/instances/{i}/observations"),
     (Native, "POST /v1/instances/{i}/observations/waha"),
     (Native, "GET /v1/instances/{i}/contacts/{tail}"),
     (Native, "DELETE /v1/instances/{i}/contacts/{tail}"),

@@ -28,7 +28,8 @@ pub fn request(stage: &mut Stage, doors: &[Door], bytes: &[u8]) {
     let line_end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
     let (tail, body) = (&rest[..line_end], rest.get(line_end + 1..).unwrap_or_default());
     let (tail, body) = (stage.filled(tail), stage.filled(body));
-    let (again, door) = door.strip_prefix('=').map_or((false, door), |door| (true, door));
+    let again = door.starts_with('=') || door.starts_with('@') && is_dated(&body);
+    let door = door.trim_start_matches(['=', '@']);
     let (method, place) = door.split_once(' ').expect("a door has a method and a path");
     let (path, header) = place.split_once(' ').unwrap_or((place, ""));
     // A semicolon in the path would be a parameter to some; a question mark begins the query.
@@ -51,6 +52,13 @@ pub fn request(stage: &mut Stage, doors: &[Door], bytes: &[u8]) {
         let news = stage.news();
         assert!(news.is_empty(), "{method} {path} again changes {news:?}");
     }
+}
+
+/// Whether every observation says when it was made. One that does not is made anew when it is sent again.
+fn is_dated(body: &[u8]) -> bool {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let rows = body["observations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    rows.iter().all(|row| row["at"].is_i64() || row["at"].is_string())
 }
 
 fn reads_back_everywhere(stage: &mut Stage, contact: &Value) {

@@ -101,7 +101,7 @@ impl Stage {
         let Instance { id, token, since, uuid, .. } = &self.running().instance;
         let epoch = since.split(':').next().unwrap_or_default();
         let places = [("{i}", id.as_str()), ("{token}", token), ("{uuid}", uuid), ("{epoch}", epoch)];
-        places.iter().fold(bytes.to_vec(), |bytes, (place, text)| replaced(bytes, place.as_bytes(), text.as_bytes()))
+        places.iter().fold(bytes.to_vec(), |bytes, (place, text)| replaced(&bytes, place.as_bytes(), text.as_bytes()))
     }
 
     fn running(&mut self) -> &mut Running {
@@ -214,9 +214,9 @@ impl Drop for Stage {
     }
 }
 
-fn replaced(bytes: Vec<u8>, place: &[u8], text: &[u8]) -> Vec<u8> {
+fn replaced(bytes: &[u8], place: &[u8], text: &[u8]) -> Vec<u8> {
     let mut replaced = Vec::with_capacity(bytes.len());
-    let mut rest = &*bytes;
+    let mut rest = bytes;
     while let Some(at) = rest.windows(place.len()).position(|window| window == place) {
         replaced.extend_from_slice(&rest[..at]);
         replaced.extend_from_slice(text);
