@@ -11,6 +11,7 @@ mod tokens;
 #[path = "../../support/wire.rs"]
 #[allow(dead_code, reason = "other tests say more over it")]
 mod wire;
+mod wishes;
 
 use std::time::Duration;
 

@@ -1,11 +1,12 @@
-//! One request of whatever bytes to one of many doors. Its answer is one that the face gives; what it has changed reads back
-//! in every dialect; and where that is promised, the same again changes nothing.
+//! One request of whatever bytes to one of many doors. Its answer is one that the face gives; what was asked for has
+//! come about, and reads back in every dialect; and where that is promised, the same again changes nothing.
 
 use serde_json::Value;
 
 use super::{
     doors::{Door, Face},
     stage::{Request, Stage},
+    wishes::Wish,
 };
 
 const MEDIA_TYPES: [&str; 8] = [
@@ -33,6 +34,7 @@ pub fn request(stage: &mut Stage, doors: &[Door], bytes: &[u8]) {
     let (method, place) = door.split_once(' ').expect("a door has a method and a path");
     let (path, header) = place.split_once(' ').unwrap_or((place, ""));
     // A semicolon in the path would be a parameter to some; a question mark begins the query.
+    let wish = Wish::of(face, path, &tail, &body);
     let path = path.replace("{tail}", &encoded(&tail, path.contains('?')));
     let header = header.replace("{tail}", &in_header(&tail));
     let request = Request { header: &header, media_type, body: &body, ..Request::new(method, &path) };
@@ -41,6 +43,9 @@ pub fn request(stage: &mut Stage, doors: &[Door], bytes: &[u8]) {
     let is_done = (200..300).contains(&answer.status);
     if !is_done || method == "GET" {
         return;
+    }
+    if let Some(wish) = wish {
+        wish.is_fulfilled(stage);
     }
     for contact in stage.news() {
         reads_back_everywhere(stage, &contact);
