@@ -124,6 +124,11 @@ async fn preconditions_are_checked_in_the_same_step_as_the_write() {
     assert_eq!(owner.ask(Method::PATCH, &path, name("Lost"), &[("If-Match", "\"r1\"")]).await.status(), 412);
     assert_eq!(owner.ask(Method::DELETE, &path, None, &[("If-Match", "\"r1\"")]).await.status(), 412);
     assert_eq!(owner.ask(Method::PUT, "/222", name("New"), &[("If-Match", "*")]).await.status(), 404);
+    // A change of somebody makes nobody, whatever is asked of it.
+    for id in ["/222", &path] {
+        assert_eq!(owner.ask(Method::PATCH, id, name("New"), absent).await.status(), 412, "{id}");
+    }
+    assert_eq!(owner.ask(Method::GET, "/222", None, &[]).await.status(), 404);
     for headers in [
         [("If-Match", "7")].as_slice(),
         &[("If-Match", "\"r1\", \"r2\"")],

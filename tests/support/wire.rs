@@ -84,11 +84,28 @@ impl Wire {
         }
         let mut answer = Answer { status, head, body: Vec::new() };
         let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        if !is_head {
+        if !is_head && answer.header("transfer-encoding") == Some("chunked") {
+            self.read_chunks(&mut answer.body)?;
+        } else if !is_head {
             answer.body = vec![0; length];
             self.stream.read_exact(&mut answer.body).map_err(|_| broken("the body broke off"))?;
         }
         Ok(answer)
+    }
+
+    fn read_chunks(&mut self, body: &mut Vec<u8>) -> io::Result<()> {
+        let broken = |_| io::Error::new(io::ErrorKind::InvalidData, "the body broke off");
+        loop {
+            let size = usize::from_str_radix(&self.line()?, 16)
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "no size of a chunk"))?;
+            let begin = body.len();
+            body.resize(begin + size, 0);
+            self.stream.read_exact(&mut body[begin..]).map_err(broken)?;
+            self.line()?;
+            if size == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Waits for the next byte, or the end. A signal to this process is neither.

@@ -31,7 +31,7 @@ pub fn etag(revision: Revision) -> String {
 }
 
 /// At which no contact ever is.
-const NEVER: Revision = Revision::new(0);
+pub const NEVER: Precondition = Precondition::At(Revision::new(0));
 
 /// As RFC 9110 has it. A tag that is none of ours names nothing that there is: such an If-Match never holds, such an
 /// If-None-Match always.
@@ -39,11 +39,7 @@ pub fn precondition(if_match: Option<&str>, if_none_match: Option<&str>) -> Resu
     let if_match = if_match.map(if_match_condition).transpose()?;
     let if_none_match = if_none_match.map(if_none_match_condition).transpose()?.flatten();
     // Together, whatever the contact is, one of the two does not hold.
-    Ok(if if_match.is_some() && if_none_match.is_some() {
-        Some(Precondition::At(NEVER))
-    } else {
-        if_match.or(if_none_match)
-    })
+    Ok(if if_match.is_some() && if_none_match.is_some() { Some(NEVER) } else { if_match.or(if_none_match) })
 }
 
 fn if_match_condition(text: &str) -> Result<Precondition, Invalid> {
@@ -55,7 +51,7 @@ fn if_match_condition(text: &str) -> Result<Precondition, Invalid> {
     let ours: Vec<_> =
         entity_tags(text).ok_or_else(refused)?.filter(|tag| !tag.is_weak).filter_map(Tag::revision).collect();
     match ours.as_slice() {
-        [] => Ok(Precondition::At(NEVER)),
+        [] => Ok(NEVER),
         [revision] => Ok(Precondition::At(*revision)),
         _ => Err(refused()),
     }

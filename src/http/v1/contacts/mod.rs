@@ -144,8 +144,12 @@ fn who(heard: &Heard) -> Result<ChatId, Invalid> {
 
 /// The edit of one contact, with the conditions that stand in the request's head.
 fn edit(heard: &Heard, act: Act, usual: Option<Precondition>) -> Result<Edit, Fault> {
-    let contact =
-        conditions::precondition(heard.plain_header("If-Match")?, heard.plain_header("If-None-Match")?)?.or(usual);
+    let asked = conditions::precondition(heard.plain_header("If-Match")?, heard.plain_header("If-None-Match")?)?;
+    let contact = match (asked, usual) {
+        // What changes only somebody who is there never makes anybody.
+        (Some(Precondition::Absent), Some(Precondition::Present)) => Some(conditions::NEVER),
+        (asked, usual) => asked.or(usual),
+    };
     let mut edit = Edit::new(who(heard)?, act, now(), SOURCE).requiring(Require {
         contact,
         references: true,
