@@ -11,7 +11,8 @@ use wabook::{
 
 use crate::{
     credentials,
-    load::{Form, Load, Questions},
+    load::Load,
+    questions::{Form, Questions},
     stage::{Key, PHONES, Stage},
 };
 
@@ -112,7 +113,7 @@ pub fn measure(stage: &Stage, window: Duration) -> anyhow::Result<()> {
         let form = Form::get(target, &credentials(key));
         let questions = Questions { forms: vec![form], contacts };
         let (address, warm_up) = (stage.gateway, window / 4);
-        let load = Load { address, connections: 1, threads: 1, warm_up, window, questions: &questions };
+        let load = Load { address, connections: 1, threads: 1, warm_up, window, questions: &questions, pace: None };
         let seen = load.run()?;
         let millis = |quantile| seen.latency.value_at_quantile(quantile) as f64 / 1e6;
         println!("{name:<48} {contacts:>9} {:>8.2} {:>8.2}  {aim}", millis(0.50), millis(0.99));

@@ -16,8 +16,9 @@ use rusqlite::{Connection, types::Value};
 
 use crate::{
     WAWP,
-    load::{Load, Measured, Questions},
+    load::{Load, Measured},
     point_reads,
+    questions::Questions,
     stage::{Key, Stage},
     upserts,
 };
@@ -123,7 +124,7 @@ fn beside(stage: &Stage, keys: [&Key; 3], other: &Key, rows: u64) -> anyhow::Res
 /// A few clients who are always asking, for less time than an import takes.
 fn measure(stage: &Stage, questions: &Questions) -> anyhow::Result<Measured> {
     let (warm_up, window) = (Duration::from_millis(200), Duration::from_secs(2));
-    Load { address: stage.gateway, connections: 4, threads: 1, warm_up, window, questions }.run()
+    Load { address: stage.gateway, connections: 4, threads: 1, warm_up, window, questions, pace: None }.run()
 }
 
 fn import(stage: &Stage, Key { instance, token }: &Key, kind: &Kind, rows: u64) -> anyhow::Result<Duration> {
