@@ -7,6 +7,7 @@ use std::{
 };
 
 use dashmap::DashMap;
+use futures_util::{StreamExt as _, stream};
 
 use crate::{
     domain::{InstanceId, Moment, Result},
@@ -15,6 +16,9 @@ use crate::{
 
 /// Tombstones that go in one commit.
 const AT_ONCE: u32 = 1000;
+/// Books that close at the same time: each may have to wait for the disk, and whoever is asked for meanwhile needs threads
+/// as well.
+const CLOSING: usize = 8;
 
 pub(super) struct Registry {
     sessions: DashMap<InstanceId, Session>,
@@ -71,11 +75,10 @@ impl Registry {
         metrics::gauge!("wabook_open_books").set(self.open_books.count() as f64);
         let is_over = self.open_books.count() > self.budget;
         let surplus = if is_over { open.len().saturating_sub(self.budget * 9 / 10) } else { 0 };
-        for (place, (used, session)) in open.into_iter().enumerate() {
-            if place < surplus || now.saturating_duration_since(used) >= self.idle {
-                session.rest().await;
-            }
-        }
+        let is_due = |place, used| place < surplus || now.saturating_duration_since(used) >= self.idle;
+        let due = open.into_iter().enumerate().filter(|(place, (used, _))| is_due(*place, *used));
+        let closing = due.map(|(_, (_, session))| async move { session.rest().await });
+        stream::iter(closing).buffer_unordered(CLOSING).collect::<()>().await;
     }
 
     /// Forgets, in the books that are open, what was deleted before this moment.
