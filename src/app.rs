@@ -32,6 +32,9 @@ const FILES_KEPT_BACK: u64 = 1024;
 /// An open book: three files of its writer, two each of its readers, and some air for those that are just closing.
 const FILES_PER_BOOK: u64 = 8;
 
+/// However many files there may be: an open book also takes memory, a quarter of a MiB or so, and opening one is quick.
+const BOOKS_AT_MOST: usize = 1024;
+
 /// Files that one instance imports at the same time: they wait for each other at its book anyway.
 const IMPORTS: usize = 2;
 
@@ -224,7 +227,8 @@ fn settings(config: &Config) -> Settings {
 /// The soft limit on open files is raised to the hard one first.
 fn books_that_fit() -> usize {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
-    usize::try_from(files.saturating_sub(FILES_KEPT_BACK.min(files / 2)) / FILES_PER_BOOK).unwrap_or(usize::MAX).max(8)
+    let that_fit = files.saturating_sub(FILES_KEPT_BACK.min(files / 2)) / FILES_PER_BOOK;
+    usize::try_from(that_fit).unwrap_or(usize::MAX).clamp(8, BOOKS_AT_MOST)
 }
 
 /// One recorder for the process, however many apps a test builds in it.

@@ -229,7 +229,7 @@ mod tests {
         let config: Config = Figment::from(Toml::string(DEFAULTS)).extract().unwrap();
         config.check().unwrap();
         assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(config.sessions.idle, Duration::from_secs(60));
+        assert_eq!(config.sessions.idle, Duration::from_secs(30));
         assert_eq!(config.sessions.tombstones, Duration::from_secs(90 * 86_400));
     }
 

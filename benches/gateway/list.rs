@@ -11,7 +11,8 @@ use wabook::{
 
 use crate::{
     credentials,
-    load::{Form, Load, Questions},
+    load::Load,
+    questions::{Form, Questions},
     stage::{Key, PHONES, Stage},
 };
 
@@ -144,7 +145,15 @@ impl Client<'_> {
         let forms = targets.iter().map(|target| Form::get(target, &credentials(key))).collect();
         let questions = Questions { forms, contacts };
         let (address, window) = (self.stage.gateway, self.window);
-        let load = Load { address, connections: 1, threads: 1, warm_up: window / 4, window, questions: &questions };
+        let load = Load {
+            address,
+            connections: 1,
+            threads: 1,
+            warm_up: window / 4,
+            window,
+            questions: &questions,
+            pace: None,
+        };
         let seen = load.run()?;
         anyhow::ensure!(seen.failures == 0, "{}", seen.complaint.unwrap_or_default());
         let millis = |quantile| seen.latency.value_at_quantile(quantile) as f64 / 1e6;

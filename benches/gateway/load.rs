@@ -1,8 +1,10 @@
 //! The load generator: keep-alive connections that each have one request under way, on few threads, with as little
 //! work for each answer as can be. It reads a status and a length and nothing else of an answer; what is asked and of
-//! whom is the row's business.
+//! whom is the row's business. Either each connection asks again as soon as it was answered, or requests fall due at a
+//! pace that waits for no answer.
 
 use std::{
+    collections::VecDeque,
     io::{ErrorKind, Read as _, Write as _},
     net::SocketAddr,
     time::{Duration, Instant},
@@ -13,58 +15,7 @@ use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use rustix::time::{ClockId, clock_gettime};
 
-/// A request rendered once. A run of `#` in it is a blank that is filled in with a number each time it is asked.
-pub struct Form {
-    text: Vec<u8>,
-    blanks: Vec<(usize, usize)>,
-}
-
-impl Form {
-    pub fn get(target: &str, headers: &str) -> Self {
-        Self::new(format!("GET {target} HTTP/1.1\r\nhost: bench\r\n{headers}\r\n"))
-    }
-
-    pub fn post(target: &str, body: &str) -> Self {
-        Self::send("POST", target, "", body)
-    }
-
-    /// `headers`: whole lines.
-    pub fn send(method: &str, target: &str, headers: &str, body: &str) -> Self {
-        let length = body.len();
-        let head = format!("{method} {target} HTTP/1.1\r\nhost: bench\r\n{headers}content-type: application/json\r\n");
-        Self::new(format!("{head}content-length: {length}\r\n\r\n{body}"))
-    }
-
-    fn new(text: String) -> Self {
-        let text = text.into_bytes();
-        let mut blanks: Vec<(usize, usize)> = Vec::new();
-        for (place, _) in text.iter().enumerate().filter(|(_, byte)| **byte == b'#') {
-            match blanks.last_mut() {
-                Some((_, end)) if *end == place => *end += 1,
-                _ => blanks.push((place, place + 1)),
-            }
-        }
-        Self { text, blanks }
-    }
-
-    fn fill(&self, numbers: [u64; 2], request: &mut Vec<u8>) {
-        request.clear();
-        request.extend_from_slice(&self.text);
-        for ((begin, end), mut number) in self.blanks.iter().zip(numbers) {
-            for byte in request[*begin..*end].iter_mut().rev() {
-                *byte = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-        }
-    }
-}
-
-/// What is asked, again and again: one of the forms, drawn at random, its first blank filled in with one of `contacts`
-/// numbers, also at random, and its second with a number that no other request has.
-pub struct Questions {
-    pub forms: Vec<Form>,
-    pub contacts: u64,
-}
+use crate::questions::{Dice, Questions};
 
 pub struct Load<'a> {
     pub address: SocketAddr,
@@ -73,6 +24,8 @@ pub struct Load<'a> {
     pub warm_up: Duration,
     pub window: Duration,
     pub questions: &'a Questions,
+    /// Requests that fall due each second, whatever comes of those before them; `None`: as fast as answers come.
+    pub pace: Option<f64>,
 }
 
 /// What was seen within the window.
@@ -84,7 +37,7 @@ pub struct Measured {
     /// Status and body of the first of them.
     pub complaint: Option<String>,
     pub window: Duration,
-    /// Nanoseconds from the last byte sent to the last byte read.
+    /// Nanoseconds from when a request was begun, or fell due, to the last byte read.
     pub latency: Histogram<u64>,
     /// What the busiest thread of the generator used of its core.
     pub generator_cpu: Duration,
@@ -150,6 +103,15 @@ struct Generator<'a> {
     dice: Dice,
     serial: u64,
     step: u64,
+    pace: Option<Pace>,
+}
+
+/// When the next request falls due, and the connections that nobody waits at. A request that finds none waits, and its time
+/// counts from when it fell due: what is slow is not hidden by asking less.
+struct Pace {
+    due: Instant,
+    every: Duration,
+    free: VecDeque<usize>,
 }
 
 struct Connection {
@@ -187,7 +149,13 @@ impl<'a> Generator<'a> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
         let serial = now.as_micros() as u64 + place as u64;
         let dice = Dice(serial | 1);
-        Ok(Self { questions: load.questions, poll, connections, dice, serial, step: load.threads as u64 })
+        let threads = load.threads.clamp(1, load.connections);
+        let pace = load.pace.map(|pace| Pace {
+            due: Instant::now(),
+            every: Duration::from_secs_f64(threads as f64 / pace),
+            free: (0..share).collect(),
+        });
+        Ok(Self { questions: load.questions, poll, connections, dice, serial, step: threads as u64, pace })
     }
 
     fn run(mut self, begins: Instant, ends: Instant) -> anyhow::Result<Measured> {
@@ -201,13 +169,15 @@ impl<'a> Generator<'a> {
             generators_cpu: Duration::ZERO,
             process_cpu: Duration::ZERO,
         };
-        for place in 0..self.connections.len() {
-            self.ask(place);
+        if self.pace.is_none() {
+            (0..self.connections.len()).for_each(|place| self.ask(place, Instant::now()));
         }
         let mut events = Events::with_capacity(1024);
         let mut before = None;
         loop {
-            match self.poll.poll(&mut events, Some(Duration::from_millis(50))) {
+            let until_due = self.pace.as_ref().filter(|pace| !pace.free.is_empty()).map(Pace::until_due);
+            let patience = until_due.unwrap_or(Duration::MAX).min(Duration::from_millis(50));
+            match self.poll.poll(&mut events, Some(patience)) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
@@ -220,6 +190,14 @@ impl<'a> Generator<'a> {
             }
             for event in &events {
                 self.attend(event.token().0, before.is_some(), &mut measured);
+            }
+            self.keep_pace();
+        }
+        if let Some(pace) = &mut self.pace {
+            // What fell due and was never asked was the slowest of all.
+            while pace.due < ends {
+                measured.latency.saturating_record((ends - pace.due).as_nanos() as u64);
+                pace.due += pace.every;
             }
         }
         let (thread, process) = before.context("the window never began")?;
@@ -243,7 +221,10 @@ impl<'a> Generator<'a> {
                     measured.failures += 1;
                     measured.complaint.get_or_insert_with(|| connection.told());
                 }
-                self.ask(place);
+                match &mut self.pace {
+                    Some(pace) => pace.free.push_back(place),
+                    None => self.ask(place, Instant::now()),
+                }
             }
             Progress::Lost => {
                 connection.is_lost = true;
@@ -253,16 +234,34 @@ impl<'a> Generator<'a> {
         }
     }
 
-    fn ask(&mut self, place: usize) {
+    /// Asks what has fallen due, as far as connections are free.
+    fn keep_pace(&mut self) {
+        while let Some(pace) = &mut self.pace
+            && pace.until_due().is_zero()
+            && let Some(place) = pace.free.pop_front()
+        {
+            let due = pace.due;
+            pace.due += pace.every;
+            self.ask(place, due);
+        }
+    }
+
+    fn ask(&mut self, place: usize, began: Instant) {
         let Questions { forms, contacts } = self.questions;
         self.serial += self.step;
         let (form, contact) = (self.dice.below(forms.len() as u64), self.dice.below(*contacts));
         let connection = &mut self.connections[place];
         forms[form as usize].fill([contact, self.serial], &mut connection.request);
         (connection.sent, connection.filled) = (0, 0);
-        connection.began = Instant::now();
+        connection.began = began;
         // What goes wrong here is met again, and told, when the poller reports the connection.
         let _ = connection.send();
+    }
+}
+
+impl Pace {
+    fn until_due(&self) -> Duration {
+        self.due.saturating_duration_since(Instant::now())
     }
 }
 
@@ -336,16 +335,4 @@ fn number(text: &[u8]) -> usize {
 pub fn cpu(clock: ClockId) -> Duration {
     let time = clock_gettime(clock);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// Xorshift: good enough to pick contacts, and nothing beside a request.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % sides.max(1)
-    }
 }

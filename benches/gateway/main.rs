@@ -7,16 +7,22 @@ mod feed;
 mod hooks;
 mod list;
 mod load;
+mod mixed;
 mod observe;
 mod port;
+mod process;
+mod questions;
 mod report;
+mod scale;
 mod stage;
 
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::Parser;
 
-use load::{Form, Load, Measured, Questions};
+use load::{Load, Measured};
+use process::Apart;
+use questions::{Form, Questions};
 use report::{Heading, Line};
 use stage::{Key, PHONES, Stage, UUIDS};
 
@@ -27,7 +33,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "gateway")]
 struct Options {
-    /// Two seconds for each row, 64 connections only, a smaller book
+    /// Two seconds for each row, 64 connections only, a smaller book, fewer instances, no long run
     #[arg(long)]
     quick: bool,
     /// Without log lines, also for the no-op
@@ -223,11 +229,42 @@ const ROUNDS: u32 = 4;
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     let _flush = (!options.no_log).then(stage::begin_to_log);
-    let (seconds, contacts, crowds) = if options.quick { (2, 10_000, &[64][..]) } else { (8, 100_000, &[64, 256][..]) };
-    let window = Duration::from_secs(options.seconds.unwrap_or(seconds)) / ROUNDS;
+    let (threads, is_logging) = (options.threads(), !options.no_log);
+    let (window, warm_up) = (options.window(), options.window() / 4);
+    report::heading(&Heading { rounds: ROUNDS, window, warm_up, threads, is_logging });
+    let mut failures = 0;
+    // Those that have a process of their own need no stage.
+    if !["scale", "mixed"].contains(&options.only.as_str()) {
+        failures += on_stage(&options)?;
+        report::legend();
+    }
+    let apart = Apart { is_quick: options.quick, is_logging };
+    if "scale".contains(&options.only) {
+        failures += scale::measure(apart, window * ROUNDS)?;
+    }
+    if "mixed".contains(&options.only) {
+        failures += mixed::measure(apart)?;
+    }
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Options {
+    /// Of one round.
+    fn window(&self) -> Duration {
+        Duration::from_secs(self.seconds.unwrap_or(if self.quick { 2 } else { 8 })) / ROUNDS
+    }
+
+    fn threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.unwrap_or(cores / 4).max(1)
+    }
+}
+
+/// All that is measured in this process, beside the no-op. Returns how many requests were not answered 200.
+fn on_stage(options: &Options) -> anyhow::Result<u64> {
+    let (contacts, crowds) = if options.quick { (10_000, &[64][..]) } else { (100_000, &[64, 256][..]) };
+    let (window, threads) = (options.window(), options.threads());
     let warm_up = window / 4;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = options.threads.unwrap_or(cores / 4).max(1);
 
     eprintln!("setting up the instances and a book of {contacts} contacts …");
     let lists = "list".contains(&options.only) || options.only.is_empty();
@@ -237,11 +274,10 @@ fn main() -> anyhow::Result<ExitCode> {
         (true, false) => &list::SIZES,
     };
     let stage = Stage::set_up(contacts, shelves)?;
-    let is_logging = !options.no_log;
-    report::heading(&Heading { folder: stage.folder(), rounds: ROUNDS, window, warm_up, threads, is_logging });
+    report::columns();
     let measure = |row: &Row, connections: usize| {
         let (address, questions) = ((row.server)(&stage), (row.questions)(&stage));
-        Load { address, connections, threads, warm_up, window, questions: &questions }.run()
+        Load { address, connections, threads, warm_up, window, questions: &questions, pace: None }.run()
     };
     let mut failures = 0;
     for &connections in crowds {
@@ -286,7 +322,6 @@ fn main() -> anyhow::Result<ExitCode> {
     if "port".contains(&options.only) || options.only.is_empty() {
         port::compare(&stage, if options.quick { 100_000 } else { 1_000_000 })?;
     }
-    report::legend();
     stage.tear_down()?;
-    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(failures)
 }

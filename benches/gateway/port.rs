@@ -17,8 +17,9 @@ use rustix::time::ClockId;
 
 use crate::{
     WAWP,
-    load::{Load, Measured, Questions, cpu},
+    load::{Load, Measured, cpu},
     point_reads,
+    questions::Questions,
     stage::{Key, Stage},
     upserts,
 };
@@ -183,7 +184,7 @@ fn burn(share: f64, is_over: &AtomicBool) {
 /// A few clients who are always asking.
 fn measure(stage: &Stage, questions: &Questions) -> anyhow::Result<Measured> {
     let (warm_up, window) = (Duration::from_millis(200), Duration::from_secs(2));
-    Load { address: stage.gateway, connections: 4, threads: 1, warm_up, window, questions }.run()
+    Load { address: stage.gateway, connections: 4, threads: 1, warm_up, window, questions, pace: None }.run()
 }
 
 /// How many rows, and in what time.

@@ -15,8 +15,7 @@ pub struct Line<'a> {
     pub target: Option<f64>,
 }
 
-pub struct Heading<'a> {
-    pub folder: &'a Path,
+pub struct Heading {
     pub rounds: u32,
     pub window: Duration,
     pub warm_up: Duration,
@@ -24,8 +23,9 @@ pub struct Heading<'a> {
     pub is_logging: bool,
 }
 
-pub fn heading(heading: &Heading<'_>) {
-    let Heading { folder, rounds, window, warm_up, threads, is_logging } = heading;
+pub fn heading(heading: &Heading) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let Heading { rounds, window, warm_up, threads, is_logging } = heading;
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let date = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC");
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -40,6 +40,10 @@ pub fn heading(heading: &Heading<'_>) {
     if is_memory(folder) {
         println!("WARNING: the address books lie in memory: a sync costs nothing here, and no write is durable");
     }
+}
+
+/// What stands above the lines.
+pub fn columns() {
     println!();
     println!(
         "{:<36} {:>5} {:>10} {:>8} {:>8} {:>6} {:>10} {:>7} {:>9} {:>9}",
@@ -63,10 +67,20 @@ pub fn line(Line { name, connections, rounds, no_op, target }: &Line<'_>) {
         server.as_secs_f64() * 1e6 / whole.answers as f64,
         100.0 * whole.generator_cpu.as_secs_f64() / whole.window.as_secs_f64(),
     );
-    if whole.failures > 0 {
-        let complaint = whole.complaint.as_deref().unwrap_or_default();
-        println!("    {} TIMES NOT 200, the first time: {complaint}", whole.failures);
+    complain(&whole);
+}
+
+/// What went wrong, if anything did.
+pub fn complain(measured: &Measured) {
+    if measured.failures > 0 {
+        let complaint = measured.complaint.as_deref().unwrap_or_default();
+        println!("    {} TIMES NOT 200, the first time: {complaint}", measured.failures);
     }
+}
+
+/// A figure that is compared with nothing but what is aimed at.
+pub fn fact(what: &str, measured: &str, aim: &str) {
+    println!("{what:<40} {measured:<52} {aim}");
 }
 
 pub fn legend() {

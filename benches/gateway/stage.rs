@@ -151,7 +151,7 @@ async fn admit(app: &App, shelves: &[u64]) -> anyhow::Result<HashMap<String, Key
     Ok(keys)
 }
 
-async fn open(office: &Office, name: &str) -> anyhow::Result<String> {
+pub async fn open(office: &Office, name: &str) -> anyhow::Result<String> {
     let instance = office.create(name.parse().map_err(wabook::domain::Error::from)?).await?;
     let wish = NewToken { label: None, scopes: Scopes::ALL, expires_at: None };
     let (_, secret) = office.keyring(&instance.id)?.create(wish).await?;
@@ -163,15 +163,15 @@ fn shelf(size: u64) -> String {
 }
 
 /// What is known of contact `n`.
-type Dress = fn(u64, &mut Contact);
+pub type Dress = fn(u64, &mut Contact);
 
-fn first_and_last(number: u64, contact: &mut Contact) {
+pub fn first_and_last(number: u64, contact: &mut Contact) {
     contact.card.kind = Some(if number.is_multiple_of(2) { Kind::Lead } else { Kind::Customer });
     contact.names.saved.first = Some(NamePart::trusted(format!("First {number}")));
     contact.names.saved.last = Some(NamePart::trusted("Last"));
 }
 
-fn write_book(folder: &Path, contacts: u64, dress: Dress) -> anyhow::Result<()> {
+pub fn write_book(folder: &Path, contacts: u64, dress: Dress) -> anyhow::Result<()> {
     const BATCH: usize = 10_000;
     fs::create_dir(folder)?;
     let mut book = Book::create(folder)?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use dashmap::DashMap;
+use futures_util::{StreamExt as _, stream};
 
 use super::held;
 use crate::{
@@ -22,6 +23,9 @@ const AT_ONCE: u32 = 1000;
 const TURNS: usize = 8;
 /// After a start there is more urgent work; and a command that opens the folder is over by then.
 const FIRST_TURN: Duration = Duration::from_secs(60);
+/// Books that close at the same time: each may have to wait for the disk, and whoever is asked for meanwhile needs threads
+/// as well.
+const CLOSING: usize = 8;
 
 pub(super) struct Registry {
     sessions: DashMap<InstanceId, Session>,
@@ -82,11 +86,10 @@ impl Registry {
         metrics::gauge!("wabook_open_books").set(self.open_books.count() as f64);
         let is_over = self.open_books.count() > self.budget;
         let surplus = if is_over { open.len().saturating_sub(self.budget * 9 / 10) } else { 0 };
-        for (place, (used, session)) in open.into_iter().enumerate() {
-            if place < surplus || now.saturating_duration_since(used) >= self.idle {
-                session.rest().await;
-            }
-        }
+        let is_due = |place, used| place < surplus || now.saturating_duration_since(used) >= self.idle;
+        let due = open.into_iter().enumerate().filter(|(place, (used, _))| is_due(*place, *used));
+        let closing = due.map(|(_, (_, session))| async move { session.rest().await });
+        stream::iter(closing).buffer_unordered(CLOSING).collect::<()>().await;
     }
 
     /// Forgets, in the few books whose turn it is, what was deleted before this moment. Their next turn is so much later.

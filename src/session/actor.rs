@@ -28,6 +28,8 @@ use crate::{
 
 /// More edits than this are synced with their book: writing them twice costs more than the sync.
 const MOST_RECORDED: usize = 512;
+/// Point reads that may keep the writer waiting.
+const AT_A_GLANCE: usize = 8;
 
 type Answer<T> = oneshot::Sender<Result<T>>;
 
@@ -116,6 +118,7 @@ impl Actor {
     fn work(self: &Arc<Self>) {
         let mut desk = self.desk();
         while let Some(letters) = self.edits.take() {
+            self.let_readers_in(&mut desk);
             let mut batch = Batch::default();
             let (mut works, mut workers) = (Vec::new(), Vec::new());
             for letter in letters {
@@ -146,6 +149,14 @@ impl Actor {
             }
             self.carry_out(&mut desk, batch);
             self.work_on_hooks(&mut desk, &works, workers);
+        }
+    }
+
+    /// Before the writer is at work: who reads must not wait for it.
+    fn let_readers_in(&self, desk: &mut Option<Desk>) {
+        if self.readers.begin_to_write() {
+            // What goes wrong here is met again by whoever works or asks.
+            let _ = unpanicked(|| self.opened(desk)?.book().reader().map(|reader| self.readers.keep(reader)));
         }
     }
 
@@ -280,7 +291,7 @@ impl Actor {
     fn look_up(self: &Arc<Self>) {
         while let Some(letters) = self.asks.take() {
             let (whom, answers): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
-            let found = self.read(|reader| reader.get_many(&whom));
+            let found = self.glance(&whom).map_or_else(|| self.read(|reader| reader.get_many(&whom)), Ok);
             match found {
                 Ok(found) => self.keeping.when_kept(self.keeping.seen(), move |kept| {
                     for (answer, contact) in answers.into_iter().zip(found) {
@@ -294,6 +305,16 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// For a book that is hardly read: through the writer's own door, if that is free.
+    fn glance(&self, whom: &[Who]) -> Option<Vec<Option<Contact>>> {
+        if whom.len() > AT_A_GLANCE || !self.readers.spare_one() {
+            return None;
+        }
+        let mut desk = self.desk.try_lock().ok()?;
+        // What goes wrong is met again by a reader, which knows what follows from it.
+        unpanicked(|| self.opened(&mut desk)?.book().load(whom)).ok()
     }
 
     pub(super) fn read<T>(&self, question: impl FnOnce(&Reader) -> Result<T>) -> Result<T> {
@@ -445,6 +466,10 @@ impl Actor {
 
     pub(super) fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn readers(&self) -> usize {
+        self.readers.count()
     }
 
     pub(super) fn letters(&self) -> usize {

@@ -1,4 +1,5 @@
-//! The read-only doors of one book: a few are kept open between questions, all are dropped when the book closes.
+//! The read-only doors of one book: a few are kept open between questions, all are dropped when the book closes. A book
+//! that nobody writes to and that is hardly asked gets none: its writer's door will do.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,6 +7,9 @@ use crate::{book::Reader, domain::Result};
 
 /// How many idle readers a hot book keeps: one for the point reads, one for a list.
 const KEPT: usize = 2;
+/// So many questions go through the writer's door, as long as it does not write: a reader takes memory and open files, and
+/// opening it takes longer than the question.
+const SPARED: u32 = 4;
 
 #[derive(Default)]
 pub(super) struct Readers {
@@ -17,6 +21,8 @@ struct State {
     idle: Vec<Reader>,
     /// How often the book was closed. A reader from before that is not taken back.
     closings: u64,
+    /// How many questions there were since the book was opened; beyond `SPARED` once it is written to.
+    questions: u32,
 }
 
 impl Readers {
@@ -42,9 +48,33 @@ impl Readers {
         Ok(answer)
     }
 
+    /// Whether the next question is worth no reader yet.
+    pub(super) fn spare_one(&self) -> bool {
+        let mut state = self.state();
+        state.questions = state.questions.saturating_add(1);
+        state.idle.is_empty() && state.questions <= SPARED
+    }
+
+    /// The writer's door is closed to questions from now on. Tells whether somebody asks who is to have a reader.
+    pub(super) fn begin_to_write(&self) -> bool {
+        let mut state = self.state();
+        let asked = std::mem::replace(&mut state.questions, u32::MAX);
+        state.idle.is_empty() && (1..=SPARED).contains(&asked)
+    }
+
+    pub(super) fn keep(&self, reader: Reader) {
+        self.state().idle.push(reader);
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.state().idle.len()
+    }
+
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.closings += 1;
+        state.questions = 0;
         state.idle.clear();
     }
 

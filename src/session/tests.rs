@@ -157,6 +157,25 @@ async fn reads_do_not_wait_for_the_writer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_book_that_is_hardly_read_has_one_door_until_somebody_writes() {
+    let stage = stage(256);
+    let readers = || stage.session.actor.readers();
+    for _ in 0..3 {
+        assert_eq!(shown(stage.session.get(chat("111")).await.unwrap()), "nobody");
+        assert_eq!(readers(), 0);
+    }
+    stage.session.edit(named(111, "Bob")).await.unwrap();
+    assert_eq!(readers(), 1, "who has read does not wait for the writer");
+    stage.session.rest().await;
+    for _ in 0..5 {
+        assert_eq!(shown(stage.session.get(chat("111")).await.unwrap()), "Bob");
+    }
+    assert_eq!(readers(), 1, "it is read after all");
+    stage.session.rest().await;
+    assert_eq!(readers(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_answers_everyone_and_the_next_batch_finds_an_open_book() {
     let stage = stage(256);
     stage.session.edit(named(111, "Bob")).await.unwrap();
