@@ -58,10 +58,10 @@ pub fn measure(apart: Apart, window: Duration) -> anyhow::Result<u64> {
     report::fact("open files at most", &files.to_string(), "");
     report::complain(&busy);
 
-    std::thread::sleep(minute);
+    rest(minute);
     let (idle, _) = process.memory()?;
     report::fact(&format!("memory idle {minute:.0?} later"), &mebibytes(idle), "<= 150 MiB");
-    std::thread::sleep(minute / 2);
+    rest(minute / 2);
     let (closed, _) = process.memory()?;
     let left = format!("{}, {} open files", mebibytes(closed), process.open_files()?);
     report::fact("another half of that later", &left, "");
@@ -113,4 +113,9 @@ pub fn quantiles(latency: &Histogram<u64>) -> String {
 
 pub fn mebibytes(bytes: u64) -> String {
     format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a book has rested is what is measured")]
+fn rest(time: Duration) {
+    std::thread::sleep(time);
 }

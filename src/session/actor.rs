@@ -98,6 +98,10 @@ impl Actor {
     }
 
     /// A letter that is not taken comes back.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is moved once, and boxing it would cost every letter that is taken"
+    )]
     pub(super) fn hand_in(self: &Arc<Self>, letter: Letter) -> Result<(), Letter> {
         if self.edits.post(letter)? == Posted::Wake {
             let actor = Arc::clone(self);
