@@ -330,8 +330,8 @@ impl Gateway {
         if self.journal.keeps_everything() {
             return;
         }
-        if let Err(error) = file.remove() {
-            tracing::warn!(%error, "a file of the journal could not be removed");
+        if let Err(error) = file.put_away() {
+            tracing::warn!(%error, "a file of the journal could not be put away");
         }
     }
 

@@ -58,13 +58,15 @@ pub struct Full {
 }
 
 impl Full {
-    pub fn remove(self) -> io::Result<()> {
-        fs::remove_file(self.path)
+    /// It is not needed any more: it waits to be used again.
+    pub fn put_away(self) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        fs::rename(&self.path, segment::spare(folder))
     }
 }
 
 /// Beyond this a new file is begun.
-const FULL: u64 = if cfg!(test) { 4096 } else { 64 << 20 };
+const FULL: u64 = if cfg!(test) { 4096 } else { 32 << 20 };
 /// While it cannot be written it is tried this often, in milliseconds.
 const TRIES: u64 = 1000;
 /// So many bytes may wait; then whoever writes waits as well.
@@ -133,6 +135,7 @@ impl Journal {
 
     /// Removes it, once every book has what is in it.
     pub fn clear(folder: &Path) -> io::Result<()> {
+        let _ = fs::remove_file(segment::spare(folder));
         segment::all(folder)?.into_iter().try_for_each(|(_, path)| fs::remove_file(path))
     }
 

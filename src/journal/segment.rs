@@ -5,8 +5,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -19,15 +19,25 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     number: u64,
     length: u64,
+    /// How long the file is already.
+    room: u64,
 }
 
+/// The file grows by so much at a time, and is used again when it is full: a sync within what is there already need not
+/// wait for the file system's own notes.
+const STEP: u64 = if cfg!(test) { 1024 } else { 1 << 20 };
+const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
 impl Segment {
-    /// A new file, which the folder is sure to name from now on.
+    /// A new file, which the folder is sure to name from now on; the spare one, if there is one.
     pub(super) fn create(folder: &Path, number: u64) -> io::Result<Self> {
         let path = folder.join(format!("{PREFIX}{number:010}"));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        // What stands in the spare one was written under another number, and counts for nothing under this.
+        let is_spare = !path.exists() && fs::rename(spare(folder), &path).is_ok();
+        let file = OpenOptions::new().write(true).create_new(!is_spare).mode(0o600).open(&path)?;
+        let room = file.metadata()?.len();
         File::open(folder)?.sync_all()?;
-        Ok(Self { file, path, number, length: 0 })
+        Ok(Self { file, path, number, length: 0, room })
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -37,15 +47,34 @@ impl Segment {
     /// The frames are on disk when this returns `Ok`. After an error the file is not to be written to again: it may end
     /// in half a frame.
     pub(super) fn write(&mut self, frames: &[u8]) -> io::Result<()> {
-        self.file.write_all(frames)?;
+        let end = self.length + frames.len() as u64;
+        while self.room < end {
+            self.grow()?;
+        }
+        self.file.write_all_at(frames, self.length)?;
         self.file.sync_data()?;
-        self.length += frames.len() as u64;
+        self.length = end;
+        Ok(())
+    }
+
+    fn grow(&mut self) -> io::Result<()> {
+        let end = self.room + STEP;
+        while self.room < end {
+            let piece = ZEROS.len().min((end - self.room) as usize);
+            self.file.write_all_at(&ZEROS[..piece], self.room)?;
+            self.room += piece as u64;
+        }
         Ok(())
     }
 
     pub(super) fn number(&self) -> u64 {
         self.number
     }
+}
+
+/// Where a file waits that is no longer needed.
+pub(super) fn spare(folder: &Path) -> PathBuf {
+    folder.join("gateway.journal-spare")
 }
 
 /// The files that are there, in the order in which they were begun.

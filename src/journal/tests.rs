@@ -43,7 +43,9 @@ fn a_torn_end_is_passed_over_wherever_it_is_torn() {
     told.iter().for_each(|told| assert!(told.recv().unwrap()));
     journal.end();
     let (number, path) = segment::all(folder.path()).unwrap().remove(0);
-    let whole = fs::read(&path).unwrap();
+    let mut whole = fs::read(&path).unwrap();
+    // What it has grown by is zeros.
+    whole.truncate(2 * (8 + 1 + 4 + 3));
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
         let read = segment::read(number, &path).unwrap();
@@ -68,7 +70,7 @@ fn a_full_file_is_handed_over_with_the_books_that_it_names() {
     let full = fulls.recv().unwrap();
     assert_eq!(full.books, HashSet::from(["shop".into(), "club".into()]));
     assert!(write(&journal, "shop", b"in the next").recv().unwrap());
-    full.remove().unwrap();
+    full.put_away().unwrap();
     journal.end();
     assert_eq!(Journal::left_behind(folder.path()).unwrap(), [entry("shop", b"in the next")]);
 }
@@ -107,4 +109,23 @@ fn many_at_once_share_syncs_and_each_is_told_in_order() {
     }
     journal.end();
     assert_eq!(*held(&order), (0..1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_is_used_again_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, fulls) = begun(folder.path());
+    for round in 0..5_u8 {
+        for record in 0..3 {
+            assert!(write(&journal, "shop", &[round * 3 + record; 1500]).recv().unwrap());
+        }
+        let full = fulls.recv().unwrap();
+        assert!(full.path.exists());
+        full.put_away().unwrap();
+        assert!(segment::spare(folder.path()).exists());
+    }
+    assert!(write(&journal, "shop", b"last").recv().unwrap());
+    journal.end();
+    assert!(!segment::spare(folder.path()).exists(), "it is in use again");
+    assert_eq!(Journal::left_behind(folder.path()).unwrap(), [entry("shop", b"last")]);
 }

@@ -26,6 +26,8 @@ use crate::{
     domain::{Contact, Edit, Entry, Error, InstanceId, Moment, Outcome, RegisterEdit, Result, Revision, Who},
 };
 
+/// Batches of one book that may be on their way to the disk when the next begins.
+const MOST_UNDER_WAY: u64 = 2;
 /// More edits than this are synced with their book: writing them twice costs more than the sync.
 const MOST_RECORDED: usize = 512;
 /// Point reads that may keep the writer waiting.
@@ -121,7 +123,15 @@ impl Actor {
     /// Batches of edits until the mailbox is empty. The desk is held first, so that batches keep their order.
     fn work(self: &Arc<Self>) {
         let mut desk = self.desk();
-        while let Some(letters) = self.edits.take() {
+        loop {
+            // What comes while a batch is on its way to the disk makes one batch, which costs little more than each alone.
+            let awaited = self.keeping.seen().saturating_sub(MOST_UNDER_WAY - 1);
+            if !self.keeping.is_kept(awaited) && !self.edits.is_closed() {
+                let actor = Arc::clone(self);
+                self.keeping.when_kept(awaited, move |_| actor.go_on());
+                return;
+            }
+            let Some(letters) = self.edits.take() else { return };
             self.let_readers_in(&mut desk);
             let mut batch = Batch::default();
             let (mut works, mut workers) = (Vec::new(), Vec::new());
@@ -162,6 +172,11 @@ impl Actor {
             // What goes wrong here is met again by whoever works or asks.
             let _ = unpanicked(|| self.opened(desk)?.book().reader().map(|reader| self.readers.keep(reader)));
         }
+    }
+
+    fn go_on(self: Arc<Self>) {
+        let runtime = self.setting.runtime.clone();
+        runtime.spawn_blocking(move || self.work());
     }
 
     fn work_on_hooks(&self, desk: &mut Option<Desk>, works: &[HookWork], workers: Vec<Answer<bool>>) {

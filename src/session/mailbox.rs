@@ -63,7 +63,6 @@ impl<L> Mailbox<L> {
         self.state().letters.len()
     }
 
-    #[cfg(test)]
     pub(super) fn is_closed(&self) -> bool {
         self.state().closed
     }

@@ -116,7 +116,7 @@ fn the_answer_comes_after_the_disk() {
         let is_sync = line.starts_with("fdatasync(") && line.ends_with("= 0");
         if is_log && line.starts_with("pwrite64(") {
             (is_recorded, is_synced) = (false, false);
-        } else if is_journal && line.starts_with("write(") {
+        } else if is_journal && line.starts_with("pwrite64(") {
             (is_recorded, is_synced) = (true, false);
         } else if is_sync && (is_log || is_journal && is_recorded) {
             is_synced = true;
