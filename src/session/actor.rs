@@ -27,9 +27,9 @@ use crate::{
 };
 
 /// Batches of one book that may be on their way to the disk when the next begins.
-const MOST_UNDER_WAY: u64 = 2;
+const MOST_UNDER_WAY: u64 = 1;
 /// More edits than this are synced with their book: writing them twice costs more than the sync.
-const MOST_RECORDED: usize = 512;
+const MOST_RECORDED: usize = 8;
 /// Point reads that may keep the writer waiting.
 const AT_A_GLANCE: usize = 8;
 
@@ -127,6 +127,9 @@ impl Actor {
             // What comes while a batch is on its way to the disk makes one batch, which costs little more than each alone.
             let awaited = self.keeping.seen().saturating_sub(MOST_UNDER_WAY - 1);
             if !self.keeping.is_kept(awaited) && !self.edits.is_closed() {
+                if self.edits.rest() {
+                    return;
+                }
                 let actor = Arc::clone(self);
                 self.keeping.when_kept(awaited, move |_| actor.go_on());
                 return;

@@ -50,6 +50,13 @@ impl<L> Mailbox<L> {
         Some(std::mem::replace(&mut state.letters, next))
     }
 
+    /// The worker goes if there is nothing; whether it did.
+    pub(super) fn rest(&self) -> bool {
+        let mut state = self.state();
+        state.awake = !state.letters.is_empty();
+        !state.awake
+    }
+
     pub(super) fn close(&self) {
         self.state().closed = true;
     }
