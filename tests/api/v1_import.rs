@@ -207,34 +207,29 @@ async fn a_body_may_be_larger_than_any_other_and_must_not_stand_still() {
 /// Each byte comes in time, and yet it would take days: a place among the few imports is not held like that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_must_not_drip_either() {
-    use std::io::{Read as _, Write as _};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let folder = tempfile::TempDir::new().unwrap();
     let timeout = std::time::Duration::from_millis(300);
     let app = TestApp::start_with(folder, |config| config.http.body_timeout = timeout).await;
     let tenant = app.instance().await;
-    let mut stream = std::net::TcpStream::connect(app.address()).unwrap();
+    let (mut answers, mut drops) = tokio::net::TcpStream::connect(app.address()).await.unwrap().into_split();
     let head = format!(
         "POST /v1/instances/{}/import?format=csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 900000\r\n\r\n",
         tenant.id, tenant.token
     );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut drops = stream.try_clone().unwrap();
-    let dripping = tokio::task::spawn_blocking(move || {
-        (0..600).find(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            drops.write_all(b"4").is_err()
-        })
-    });
-    let answer = tokio::task::spawn_blocking(move || {
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).unwrap();
-        stream.shutdown(std::net::Shutdown::Both).unwrap();
-        answer
-    });
-    assert_eq!(answer.await.unwrap(), *b"HTTP/1.1 408");
-    assert!(dripping.await.unwrap().is_some(), "the answer came while it dripped");
+    drops.write_all(head.as_bytes()).await.unwrap();
+    let dripping = async {
+        for _ in 0..600 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            let _ = drops.write_all(b"4").await;
+        }
+    };
+    let mut answer = [0; 12];
+    tokio::select! {
+        read = answers.read_exact(&mut answer) => assert_eq!((read.unwrap(), &answer), (12, b"HTTP/1.1 408")),
+        () = dripping => panic!("it might drip for ever"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
