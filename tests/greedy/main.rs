@@ -29,7 +29,7 @@ use shared::{
 };
 
 /// No bad connection may live longer.
-const MOST: Duration = Duration::from_secs(35);
+const MOST: Duration = Duration::from_secs(45);
 const GOOD_CLIENTS: usize = 4;
 /// Milliseconds between two reads of a slow one.
 const SLOWLY: u64 = 70;
