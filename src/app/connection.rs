@@ -21,10 +21,6 @@ use crate::http::Turn;
 /// actix-web has an answer for a first head that is late, and ends an idle connection in order: it is to have the time.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Bytes of an answer that must be taken in a second, on average from when its reader fell behind: a reader that drips holds
-/// what it does not read, like one that does not read at all.
-const LEAST_PACE: u64 = 2048;
-
 /// So much longer than an unread answer is waited for before a peer counts as gone.
 const GONE: Duration = Duration::from_secs(10);
 
@@ -46,8 +42,6 @@ pub(super) struct Connection {
     heard: Option<(Instant, u64)>,
     /// Since when nothing of what is to be sent was taken.
     stuck: Option<Instant>,
-    /// Since when there was always something left to be taken, and the bytes that were taken since.
-    behind: Option<(Instant, u64)>,
     /// Set now and then rather than for every request: it may ring too early, never too late.
     clock: Option<Pin<Box<Sleep>>>,
 }
@@ -57,7 +51,7 @@ impl Connection {
         // A peer that is gone without a word is given up by the system. Later than by us, who say goodbye.
         #[cfg(target_os = "linux")]
         let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(patience.answer + GONE));
-        Self { stream, patience, turn: Turn::default(), heard: None, stuck: None, behind: None, clock: None }
+        Self { stream, patience, turn: Turn::default(), heard: None, stuck: None, clock: None }
     }
 
     pub(super) fn turn(&self) -> &Turn {
@@ -82,9 +76,7 @@ impl Connection {
         let head = self.heard.map(|(since, _)| since + self.patience.head + SLACK);
         // What came together with the request before it is no news to us, and would be waited for like no other.
         let idle = self.turn.rested().map(|since| Instant::from_std(since) + self.patience.idle + SLACK);
-        let answer = self.stuck.zip(self.behind).map(|(stuck, (since, taken))| {
-            stuck.min(since + Duration::from_secs(taken / LEAST_PACE)) + self.patience.answer
-        });
+        let answer = self.stuck.map(|since| since + self.patience.answer);
         answer.or(head).or(idle)
     }
 
@@ -118,20 +110,16 @@ impl Connection {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    fn told(&mut self, context: &mut Context<'_>, sent: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn told<T>(&mut self, context: &mut Context<'_>, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if sent.is_ready() {
             self.stuck = None;
-            if let (Some((_, taken)), Poll::Ready(Ok(bytes))) = (&mut self.behind, &sent) {
-                *taken += *bytes as u64;
-            }
             // Whoever still listens to us is not late with what comes next.
             if let Some((since, _)) = &mut self.heard {
                 *since = Instant::now();
             }
             return sent;
         }
-        let since = *self.stuck.get_or_insert_with(Instant::now);
-        self.behind.get_or_insert((since, 0));
+        self.stuck.get_or_insert_with(Instant::now);
         if self.is_overdue(context) { self.cut() } else { Poll::Pending }
     }
 }
@@ -170,9 +158,8 @@ impl AsyncWrite for Connection {
         self.stream.is_write_vectored()
     }
 
-    /// A socket keeps nothing back: all that there was has been taken.
+    /// A socket keeps nothing back.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.behind = None;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

@@ -204,6 +204,34 @@ async fn a_body_may_be_larger_than_any_other_and_must_not_stand_still() {
     assert_eq!((answer.status, &answer.json()["import"]["created"]), (408, &json!(1)), "{}", answer.text());
 }
 
+/// Each byte comes in time, and yet it would take days: a place among the few imports is not held like that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_must_not_drip_either() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let timeout = std::time::Duration::from_millis(300);
+    let app = TestApp::start_with(folder, |config| config.http.body_timeout = timeout).await;
+    let tenant = app.instance().await;
+    let (mut answers, mut drops) = tokio::net::TcpStream::connect(app.address()).await.unwrap().into_split();
+    let head = format!(
+        "POST /v1/instances/{}/import?format=csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 900000\r\n\r\n",
+        tenant.id, tenant.token
+    );
+    drops.write_all(head.as_bytes()).await.unwrap();
+    let dripping = async {
+        for _ in 0..600 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            let _ = drops.write_all(b"4").await;
+        }
+    };
+    let mut answer = [0; 12];
+    tokio::select! {
+        read = answers.read_exact(&mut answer) => assert_eq!((read.unwrap(), &answer), (12, b"HTTP/1.1 408")),
+        () = dripping => panic!("it might drip for ever"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_a_file_is_refused_with_what_would_do() {
     let app = TestApp::start().await;
