@@ -47,8 +47,9 @@ impl Reader {
             State::Rows(_) => bytes,
             State::Header(header) => {
                 header.extend_from_slice(bytes);
-                if !has_whole_line(header) && header.len() <= HEADER_MOST {
-                    return Ok(());
+                // Whether more has come already must make no difference.
+                if !has_whole_line(&header[..header.len().min(HEADER_MOST)]) {
+                    return if header.len() <= HEADER_MOST { Ok(()) } else { Err(too_large_header()) };
                 }
                 held = std::mem::take(header);
                 self.state = State::Rows(Box::new(Rows::of(&held)?));
@@ -69,6 +70,10 @@ impl Reader {
         let State::Rows(state) = &mut self.state else { unreachable!("the header is there") };
         state.end(self.empty, &mut self.ignored, rows)
     }
+}
+
+fn too_large_header() -> Invalid {
+    Invalid::new("file", "has a header that is too large")
 }
 
 fn has_whole_line(bytes: &[u8]) -> bool {
@@ -198,7 +203,7 @@ impl Rows {
         let cells = Cells { text: &self.cells[..self.filled], ends: &self.ends[..self.ended] };
         let is_too_large = std::mem::take(&mut self.is_too_large);
         match &self.columns {
-            None if is_too_large => return Err(Invalid::new("file", "has a header that is too large")),
+            None if is_too_large => return Err(too_large_header()),
             None => self.columns = Some(header(&cells, ignored)?),
             Some(_) if is_too_large => {
                 let why = "is larger than 1 MiB; perhaps a quotation mark is never closed";
