@@ -137,7 +137,7 @@ impl Gateway {
         let run_key = AccessToken::random();
         let (store, is_new) = Store::open(&folder.database())?;
 
-        let open_books = Arc::new(OpenBooks::default());
+        let open_books = Arc::new(OpenBooks::at_most(settings.open_books));
         let setting = Setting {
             runtime,
             mailbox: settings.mailbox,
@@ -147,7 +147,7 @@ impl Gateway {
         };
         let gateway = Self {
             admin: [hasher.hash(&admin_token), hasher.hash(run_key.reveal())],
-            registry: Registry::new(open_books, settings.open_books, settings.idle),
+            registry: Registry::new(open_books, settings.idle),
             folder,
             setting,
             store: Mutex::new(store),
@@ -277,7 +277,6 @@ impl Gateway {
         let mut prunings = tokio::time::interval(PRUNING);
         loop {
             tokio::select! {
-                () = self.registry.over_budget() => {}
                 _ = ticks.tick() => self.note_use().await,
                 _ = prunings.tick() => self.registry.prune(now().minus(self.tombstones)).await,
             }
