@@ -21,7 +21,7 @@ const CONNECTIONS: usize = 64;
 const WRITES: usize = 10;
 /// A quick run closes idle books sooner and waits less.
 const MINUTE: Duration = Duration::from_secs(60);
-const QUICK_MINUTE: Duration = Duration::from_secs(10);
+const QUICK_MINUTE: Duration = Duration::from_secs(30);
 
 /// Returns how many requests were not answered 200.
 pub fn measure(apart: Apart, window: Duration) -> anyhow::Result<u64> {

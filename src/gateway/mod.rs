@@ -158,7 +158,7 @@ impl Gateway {
         let journal =
             Journal::begin(folder.path(), move |file| drop(full.try_send(file))).context("no journal can be kept")?;
 
-        let open_books = Arc::new(OpenBooks::default());
+        let open_books = Arc::new(OpenBooks::at_most(settings.open_books));
         let setting = Setting {
             runtime,
             mailbox: settings.mailbox,
@@ -169,7 +169,7 @@ impl Gateway {
         };
         let gateway = Self {
             admin: [hasher.hash(&admin_token), hasher.hash(run_key.reveal())],
-            registry: Registry::new(open_books, settings.open_books, settings.idle),
+            registry: Registry::new(open_books, settings.idle),
             folder,
             setting,
             journal,
@@ -340,7 +340,6 @@ impl Gateway {
         let again = self.tombstones.clamp(PRUNING[0], PRUNING[1]);
         loop {
             tokio::select! {
-                () = self.registry.over_budget() => {}
                 Some(file) = filled.recv() => self.put_away(file).await,
                 _ = ticks.tick() => {
                     self.note_use().await;

@@ -1,6 +1,6 @@
-//! The sessions of all instances, and how many of their books are open: those longest unused close first, so that ten
-//! thousand quiet instances fit into a bounded number of open files. Every book, open or not, has its turn to forget what
-//! was deleted long ago.
+//! The sessions of all instances. Books that have been idle are closed, so that ten thousand quiet instances take next to
+//! nothing; that no more are open than may be is seen to where they open (session). Every book, open or not, has its turn
+//! to forget what was deleted long ago.
 
 use std::{
     collections::BTreeSet,
@@ -30,15 +30,14 @@ const CLOSING: usize = 8;
 pub(super) struct Registry {
     sessions: DashMap<InstanceId, Session>,
     open_books: Arc<OpenBooks>,
-    budget: usize,
     idle: Duration,
     /// Whose turn it is to forget, and when.
     turns: Mutex<BTreeSet<(Instant, InstanceId)>>,
 }
 
 impl Registry {
-    pub(super) fn new(open_books: Arc<OpenBooks>, budget: usize, idle: Duration) -> Self {
-        Self { sessions: DashMap::new(), open_books, budget, idle, turns: Mutex::default() }
+    pub(super) fn new(open_books: Arc<OpenBooks>, idle: Duration) -> Self {
+        Self { sessions: DashMap::new(), open_books, idle, turns: Mutex::default() }
     }
 
     pub(super) fn add(&self, session: Session) {
@@ -68,27 +67,14 @@ impl Registry {
         self.sessions.iter().map(|session| session.clone()).collect()
     }
 
-    /// Waits until a book was opened beyond the budget.
-    pub(super) async fn over_budget(&self) {
-        loop {
-            self.open_books.opened.notified().await;
-            if self.open_books.count() > self.budget {
-                return;
-            }
-        }
-    }
-
-    /// Closes books that have been idle, and the longest unused beyond nine tenths of the budget.
+    /// Closes books that have been idle.
     pub(super) async fn tidy(&self, now: Instant) {
-        let mut open: Vec<_> =
-            self.all().into_iter().filter_map(|session| Some((session.last_used()?, session))).collect();
-        open.sort_by_key(|(used, _)| *used);
         metrics::gauge!("wabook_open_books").set(self.open_books.count() as f64);
-        let is_over = self.open_books.count() > self.budget;
-        let surplus = if is_over { open.len().saturating_sub(self.budget * 9 / 10) } else { 0 };
-        let is_due = |place, used| place < surplus || now.saturating_duration_since(used) >= self.idle;
-        let due = open.into_iter().enumerate().filter(|(place, (used, _))| is_due(*place, *used));
-        let closing = due.map(|(_, (_, session))| async move { session.rest().await });
+        let is_idle = |session: &Session| {
+            session.last_used().is_some_and(|used| now.saturating_duration_since(used) >= self.idle)
+        };
+        let idle = self.all().into_iter().filter(is_idle);
+        let closing = idle.map(|session| async move { session.rest().await });
         stream::iter(closing).buffer_unordered(CLOSING).collect::<()>().await;
     }
 

@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -46,6 +46,7 @@ pub(super) enum Letter {
 }
 
 pub(super) struct Actor {
+    itself: Weak<Self>,
     pub(super) id: InstanceId,
     /// The same, as the journal takes it.
     name: Arc<str>,
@@ -72,8 +73,9 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    pub(super) fn new(id: InstanceId, folder: PathBuf, setting: Setting) -> Self {
-        Self {
+    pub(super) fn new(id: InstanceId, folder: PathBuf, setting: Setting) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
+            itself: Weak::clone(itself),
             name: id.as_str().into(),
             id,
             folder,
@@ -92,7 +94,7 @@ impl Actor {
             #[cfg(test)]
             batches: AtomicU64::new(0),
             setting,
-        }
+        })
     }
 
     pub(super) fn post(self: &Arc<Self>, letter: Letter) -> Result<()> {
@@ -371,11 +373,26 @@ impl Actor {
         self.born + Duration::from_millis(self.used.load(Ordering::Relaxed))
     }
 
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// Closes the files unless somebody is waiting.
     pub(super) fn rest(&self) {
-        let mut desk = self.desk();
+        self.rest_at(&mut self.desk());
+    }
+
+    /// The same without waiting for whoever is at the desk; tells whether the files are closed.
+    pub(super) fn rest_if_free(&self) -> bool {
+        self.desk.try_lock().is_ok_and(|mut desk| {
+            self.rest_at(&mut desk);
+            desk.is_none()
+        })
+    }
+
+    fn rest_at(&self, desk: &mut Option<Desk>) {
         if self.edits.is_empty() && self.asks.is_empty() {
-            self.shut(&mut desk);
+            self.shut(desk);
         }
     }
 
@@ -398,9 +415,9 @@ impl Actor {
     fn opened<'desk>(&self, desk: &'desk mut Option<Desk>) -> Result<&'desk mut Desk> {
         self.touch();
         if desk.is_none() {
+            self.setting.open_books.make_room();
             let opened = Desk::open(&self.folder, self.setting.quota)?;
-            self.setting.open_books.count.fetch_add(1, Ordering::Relaxed);
-            self.setting.open_books.opened.notify_one();
+            self.setting.open_books.opened(Weak::clone(&self.itself));
             tracing::debug!(instance = %self.id, "book opened");
             *desk = Some(opened);
         }
@@ -411,7 +428,7 @@ impl Actor {
         self.used.store(0, Ordering::Relaxed);
         self.readers.close();
         if let Some(open) = desk.take() {
-            self.setting.open_books.count.fetch_sub(1, Ordering::Relaxed);
+            self.setting.open_books.closed(&self.itself);
             match open.close() {
                 Ok(()) => tracing::debug!(instance = %self.id, "book closed"),
                 Err(Error::OutcomeUnknown) => {

@@ -10,6 +10,7 @@ mod actor;
 mod desk;
 mod keeping;
 mod mailbox;
+mod open_books;
 mod readers;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use crate::{
     journal::Journal,
 };
 pub use desk::Settled;
+pub use open_books::OpenBooks;
 
 use actor::{Actor, Letter};
 use desk::Bundle;
@@ -60,19 +62,6 @@ pub struct Quota {
     pub bytes: u64,
 }
 
-/// How many books are open, and a bell for whoever keeps that within bounds.
-#[derive(Debug, Default)]
-pub struct OpenBooks {
-    count: std::sync::atomic::AtomicUsize,
-    pub opened: tokio::sync::Notify,
-}
-
-impl OpenBooks {
-    pub fn count(&self) -> usize {
-        self.count.load(std::sync::atomic::Ordering::Relaxed)
-    }
-}
-
 #[derive(Clone)]
 pub struct Session {
     actor: Arc<Actor>,
@@ -81,7 +70,7 @@ pub struct Session {
 impl Session {
     /// A handle on the book in this folder. Nothing is opened until somebody asks.
     pub fn new(id: InstanceId, folder: PathBuf, setting: Setting) -> Self {
-        Self { actor: Arc::new(Actor::new(id, folder, setting)) }
+        Self { actor: Actor::new(id, folder, setting) }
     }
 
     pub fn id(&self) -> &InstanceId {
