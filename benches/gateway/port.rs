@@ -127,10 +127,7 @@ fn beside(stage: &Stage, keys: [&Key; 3], other: &Key, price: Duration) -> anyho
             importing.push(measured);
             first += rows;
             (speed, share) = (per_second(rows, took), (price * u32::try_from(rows)?).div_duration_f64(took));
-            let burn = |is_over: &AtomicBool| {
-                burn(share, is_over);
-                anyhow::Ok(())
-            };
+            let burn = |is_over: &AtomicBool| burn(share, is_over);
             burning.push(meanwhile(burn, || measure(stage, questions))?.0);
         }
         let failures: u64 =
@@ -172,8 +169,7 @@ fn meanwhile<T: Send>(
 }
 
 /// Takes this share of a processor.
-#[expect(clippy::disallowed_methods, reason = "its share of the processor is what is measured against")]
-fn burn(share: f64, is_over: &AtomicBool) {
+fn burn(share: f64, is_over: &AtomicBool) -> anyhow::Result<()> {
     const PERIOD: Duration = Duration::from_millis(10);
     let busy = PERIOD.mul_f64(share.min(1.0));
     while !is_over.load(Ordering::Relaxed) {
@@ -181,8 +177,9 @@ fn burn(share: f64, is_over: &AtomicBool) {
         while began.elapsed() < busy {
             std::hint::spin_loop();
         }
-        thread::sleep(PERIOD - busy);
+        thread::park_timeout(PERIOD - busy);
     }
+    Ok(())
 }
 
 /// A few clients who are always asking.

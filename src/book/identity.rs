@@ -7,8 +7,13 @@ use crate::{
     domain::{ChatId, Contact, ContactId, Moment, Result, Source},
 };
 
-// A chat id that is known already keeps the time and source at which it was learned.
+// Almost always nobody has it yet. Apart from the other, which may change a row that others refer to: for that SQLite keeps
+// a journal of its own beside each statement, and copies every page into it that the statement touches.
 const LEARN: &str = "
+    INSERT OR IGNORE INTO identity (chat_id, contact_id, kind, shown, learned_at, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+// A chat id that is known already keeps the time and source at which it was learned.
+const LEAD: &str = "
     INSERT INTO identity (chat_id, contact_id, kind, shown, learned_at, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
     ON CONFLICT (chat_id) DO UPDATE SET contact_id = excluded.contact_id, shown = excluded.shown
         WHERE contact_id <> excluded.contact_id OR shown <> excluded.shown";
@@ -28,10 +33,12 @@ impl<'c> Learner<'c> {
         let statement = rows::kept(self.connection, &mut self.statement, LEARN)?;
         for (place, id) in contact.chat_ids().enumerate() {
             let kind = if id.is_phone() { "phone" } else { "lid" };
-            let learned_at = contact.updated_at.millis();
-            statement
-                .execute(params![id.to_string(), contact.id.0, kind, place == 0, learned_at, source.as_str()])
-                .map_err(fault::meaning)?;
+            let id = id.to_string();
+            let row = params![id, contact.id.0, kind, place == 0, contact.updated_at.millis(), source.as_str()];
+            let is_new = statement.execute(row).map_err(fault::meaning)? == 1;
+            if !is_new {
+                self.connection.prepare_cached(LEAD).and_then(|mut lead| lead.execute(row)).map_err(fault::meaning)?;
+            }
         }
         Ok(())
     }

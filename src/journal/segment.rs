@@ -26,7 +26,7 @@ pub(super) struct Segment {
 /// The file grows by so much at a time, and is used again when it is full: a sync within what is there already need not
 /// wait for the file system's own notes.
 const STEP: u64 = if cfg!(test) { 1024 } else { 1 << 20 };
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 impl Segment {
     /// A new file, which the folder is sure to name from now on; the spare one, if there is one.

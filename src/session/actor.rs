@@ -102,10 +102,7 @@ impl Actor {
     }
 
     /// A letter that is not taken comes back.
-    #[expect(
-        clippy::result_large_err,
-        reason = "it is moved once, and boxing it would cost every letter that is taken"
-    )]
+    #[expect(clippy::result_large_err, reason = "it is the letter, which is moved either way")]
     pub(super) fn hand_in(self: &Arc<Self>, letter: Letter) -> Result<(), Letter> {
         if self.edits.post(letter)? == Posted::Wake {
             let actor = Arc::clone(self);
