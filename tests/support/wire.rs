@@ -84,9 +84,14 @@ impl Wire {
         }
         let mut answer = Answer { status, head, body: Vec::new() };
         let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        if !is_head && answer.header("transfer-encoding") == Some("chunked") {
+        // A stream of events has no end.
+        let is_endless = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+        if is_head || is_endless {
+            return Ok(answer);
+        }
+        if answer.header("transfer-encoding") == Some("chunked") {
             self.read_chunks(&mut answer.body)?;
-        } else if !is_head {
+        } else {
             answer.body = vec![0; length];
             self.stream.read_exact(&mut answer.body).map_err(|_| broken("the body broke off"))?;
         }
