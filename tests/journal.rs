@@ -127,7 +127,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn a_book_that_was_set_back_is_brought_to_where_it_was(
-        steps in proptest::collection::vec(proptest::collection::vec((0_u8..18, 0_u64..40, 0_u64..5), 1..6), 1..40),
+        steps in proptest::collection::vec(proptest::collection::vec((0_u8..18, 0_u64..40, 0_u64..5), 1..3), 1..40),
         register_at in 0_usize..40,
     ) {
         Runtime::new().unwrap().block_on(async {

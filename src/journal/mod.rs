@@ -19,7 +19,7 @@
 //!   may end in half a frame, and a new one begun; records in it that nobody was told of do no harm, as above.
 //! - *A file is removed* only when each book that it names was synced, or closed in order, after its last record.
 //!
-//! Large batches and whatever is rare sync their book themselves and leave no record: such a commit makes durable all that
+//! Larger batches and whatever is rare sync their book themselves and leave no record: such a commit makes durable all that
 //! was committed to that book before it, and its mark lets older records be passed over.
 
 mod segment;

@@ -28,8 +28,8 @@ use crate::{
 
 /// Batches of one book that may be on their way to the disk when the next begins.
 const MOST_UNDER_WAY: u64 = 1;
-/// More edits than this are synced with their book: writing them twice costs more than the sync.
-const MOST_RECORDED: usize = 8;
+/// More edits than this are synced with their book: a busy one gets on faster without writing everything twice.
+const MOST_RECORDED: usize = 2;
 /// Point reads that may keep the writer waiting.
 const AT_A_GLANCE: usize = 8;
 
