@@ -34,6 +34,22 @@ fn every_seed_passes_its_check() {
     }
 }
 
+/// Coverage-guided runs take the seeds by size. What one leaves behind, another must stand on.
+#[test]
+fn every_seed_passes_in_the_order_of_sizes() {
+    for (target, _) in CHECKS {
+        let mut stage = Stage::new();
+        let seeds = folder().join("seeds").join(target);
+        let mut texts: Vec<_> =
+            names(&seeds).into_iter().map(|name| (fs::read(seeds.join(&name)).unwrap(), name)).collect();
+        texts.sort_by_key(|(text, _)| text.len());
+        for (text, name) in texts {
+            println!("{target}/{name}");
+            check(target, &mut stage, &text);
+        }
+    }
+}
+
 #[test]
 fn every_check_is_a_target_with_seeds() {
     let mut checks: Vec<_> = CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect();

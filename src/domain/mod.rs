@@ -4,6 +4,7 @@
 mod card;
 mod chat_id;
 mod contact;
+mod decide;
 mod edit;
 mod error;
 mod fold;
@@ -24,10 +25,8 @@ mod who;
 pub use card::{Card, CardPatch, Kind};
 pub use chat_id::{ChatId, Digits};
 pub use contact::{Contact, ContactId};
-pub use edit::{
-    Act, Change, Edit, Field, IdempotencyKey, Outcome, Patch, Precondition, Require, SavedPatch, Timing, Verdict,
-    decide,
-};
+pub use decide::{Verdict, decide};
+pub use edit::{Act, Change, Edit, Field, IdempotencyKey, Outcome, Patch, Precondition, Require, SavedPatch, Timing};
 pub use error::{Error, Invalid, Result};
 pub use fold::fold;
 pub use instance::InstanceId;

@@ -76,6 +76,11 @@ impl Writing<'_> {
         time_of(self.times, self.created_at, field, has_value) <= self.at
     }
 
+    /// Whether it was written at this very time.
+    pub(super) fn is_tied(&self, field: &'static str, has_value: bool) -> bool {
+        time_of(self.times, self.created_at, field, has_value) == self.at
+    }
+
     pub(super) fn done(&mut self, field: &'static str, has_value: bool) {
         note(self.times, self.created_at, field, has_value, self.at);
     }

@@ -44,6 +44,7 @@ for target in "${targets[@]}"; do
             continue
         fi
         told="yes: $log" status=1
+        grep -am1 -A2 panicked "$log" | cut -c -2000 >&2
         break
     done
     took=$(($(date +%s) - began))
