@@ -23,6 +23,7 @@ mod record;
 mod register;
 mod rows;
 pub(crate) mod schema;
+mod seal;
 mod search;
 mod story;
 mod turn;
@@ -201,6 +202,7 @@ impl Book {
         }
         schema::BOOK.migrate(&mut connection)?;
         earlier::teach(&connection)?;
+        seal::teach(&connection)?;
         search::catch_up(&mut connection)?;
         let mut head = query::head(&connection)?;
         if head.mark == UNMARKED {

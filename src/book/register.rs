@@ -3,7 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::{
-    book::{Head, Reader, fault::meaning, rows},
+    book::{
+        Head, Reader,
+        fault::meaning,
+        rows::{self, columns},
+    },
     domain::{
         Contact, ContactId, Entry, Error, Moment, NamePart, Register, RegisterAct, RegisterEdit, Result, Revision, fold,
     },
@@ -112,6 +116,12 @@ pub(super) fn edit(connection: &mut Connection, head: Head, edit: &RegisterEdit)
     Ok((entry, after))
 }
 
+const SEAL_MEMBERS: &str = concat!(
+    "UPDATE contact SET seal = sealed(",
+    columns!(),
+    ") WHERE id IN (SELECT contact_id FROM membership WHERE group_id = ?1)"
+);
+
 /// Takes everybody out of a group. Each of them has changed, so each gets a revision.
 fn dissolve(connection: &Connection, group: i64, from: Revision, at: Moment) -> Result<Revision> {
     connection
@@ -125,6 +135,7 @@ fn dissolve(connection: &Connection, group: i64, from: Revision, at: Moment) -> 
              WHERE id = member",
             params![group, at.millis(), from.number()],
         )
+        .and_then(|_| connection.execute(SEAL_MEMBERS, [group]))
         .and_then(|_| connection.execute("DELETE FROM membership WHERE group_id = ?1", [group]))
         .map(|changed| Revision::new(from.number() + changed as u64))
         .map_err(meaning)

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{
     CachedStatement, Connection, Row, ToSql, params,
-    types::{Type, Value},
+    types::{ToSqlOutput, Type, Value, ValueRef},
 };
 use uuid::Uuid;
 
 use crate::{
-    book::{Head, Touched, fault},
+    book::{Head, Touched, fault, seal},
     domain::{
         Card, ChatId, Contact, ContactId, Digits, Invalid, Kind, Moment, NamePart, Names, Result, Revision, Saved,
         Seen, Source, Stamp, Times, fold,
@@ -22,7 +22,7 @@ macro_rules! columns {
         "id, uuid, phone, lid, first, last, saved_at, saved_source, push, push_at, push_source, business, business_at, \
          business_source, email, company, description, city, state, zip, address, country_code, country_id, \
          assigned_id, kind, tags, labels, params, opted_in, blocked, last_message_at, conversation_count, created_at, \
-         updated_at, revision, source_id, status_id, groups, first_revision, times"
+         updated_at, revision, source_id, status_id, groups, first_revision, times, seal"
     };
 }
 pub(super) use columns;
@@ -31,7 +31,7 @@ const INSERT: &str = concat!(
     "INSERT INTO contact (",
     columns!(),
     ", sort_key, email_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42)"
+     ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43)"
 );
 
 // The numbers are for life; the time of creation too, until two contacts turn out to be one. An update that names a column
@@ -44,7 +44,7 @@ macro_rules! update {
              company = ?16, description = ?17, city = ?18, state = ?19, zip = ?20, address = ?21, country_code = ?22, \
              country_id = ?23, assigned_id = ?24, kind = ?25, tags = ?26, labels = ?27, params = ?28, opted_in = ?29, \
              blocked = ?30, conversation_count = ?32, created_at = ?33, updated_at = ?34, revision = ?35, source_id = ?36, \
-             status_id = ?37, groups = ?38, first_revision = ?39, times = ?40",
+             status_id = ?37, groups = ?38, first_revision = ?39, times = ?40, seal = ?41",
             $indexed,
             " WHERE id = ?1 AND uuid = ?2"
         )
@@ -52,15 +52,15 @@ macro_rules! update {
 }
 const UPDATE: [&str; 4] = [
     update!(""),
-    update!(", sort_key = ?41, earlier = iif(?43 IS NULL, earlier, outdated(?43, earlier))"),
-    update!(", email_key = ?42"),
-    update!(", sort_key = ?41, email_key = ?42, earlier = iif(?43 IS NULL, earlier, outdated(?43, earlier))"),
+    update!(", sort_key = ?42, earlier = iif(?44 IS NULL, earlier, outdated(?44, earlier))"),
+    update!(", email_key = ?43"),
+    update!(", sort_key = ?42, email_key = ?43, earlier = iif(?44 IS NULL, earlier, outdated(?44, earlier))"),
 ];
 /// The last parameter of each.
-const LAST: [usize; 4] = [COLUMNS, COLUMNS + 3, COLUMNS + 2, COLUMNS + 3];
+const LAST: [usize; 4] = [SEALED, SEALED + 3, SEALED + 2, SEALED + 3];
 
 // Apart from the others: it moves with messages rather than edits.
-const HEARD: &str = "UPDATE contact SET last_message_at = ?2 WHERE id = ?1";
+const HEARD: &str = "UPDATE contact SET last_message_at = ?2, seal = ?3 WHERE id = ?1";
 
 const BURY: &str = "INSERT INTO tombstone (revision, contact_id, uuid, phone, lid, deleted_at, merged_into) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -81,7 +81,7 @@ impl<'c> Writer<'c> {
     }
 
     pub(super) fn insert(&mut self, contact: &Contact) -> Result<()> {
-        bind(kept(self.connection, &mut self.insert, INSERT)?, contact, COLUMNS + 2, None).map_err(fault::meaning)
+        bind(kept(self.connection, &mut self.insert, INSERT)?, contact, SEALED + 2, None).map_err(fault::meaning)
     }
 
     /// `outdated`: the saved names that it had until now, where that was touched.
@@ -93,8 +93,10 @@ impl<'c> Writer<'c> {
 
     /// When the conversation last moved.
     pub(super) fn heard(&mut self, contact: &Contact) -> Result<()> {
-        kept(self.connection, &mut self.heard, HEARD)?
-            .execute(params![contact.id.0, contact.last_message_at.map(Moment::millis)])
+        let heard = kept(self.connection, &mut self.heard, HEARD)?;
+        let at = contact.last_message_at.map(Moment::millis);
+        sealed(contact, &mut |_| Ok(()))
+            .and_then(|seal| heard.execute(params![contact.id.0, at, seal]))
             .map_err(fault::meaning)?;
         Ok(())
     }
@@ -166,12 +168,13 @@ fn bind(
         place += 1;
         statement.raw_bind_parameter(place, value)
     };
-    each_column(contact, &mut next)?;
-    if last > COLUMNS {
+    let seal = sealed(contact, &mut next)?;
+    next(&seal)?;
+    if last > SEALED {
         next(&fold(&contact.display()))?;
         next(&contact.card.email.as_deref().map(fold))?;
     }
-    if last > COLUMNS + 2 {
+    if last > SEALED + 2 {
         next(&outdated)?;
     }
     match statement.raw_execute()? {
@@ -180,10 +183,30 @@ fn bind(
     }
 }
 
-/// How many `columns!()` are.
-pub(super) const COLUMNS: usize = 40;
+/// The seal of its columns, each of which is shown on the way.
+fn sealed(contact: &Contact, next: &mut dyn FnMut(&dyn ToSql) -> rusqlite::Result<()>) -> rusqlite::Result<i64> {
+    seal::of(|seal| {
+        each_column(contact, &mut |value| {
+            seal.take(stored(&value.to_sql()?));
+            next(value)
+        })
+    })
+}
 
-/// The values of `columns!()`, in their order.
+/// What a parameter is given as.
+fn stored<'v>(value: &'v ToSqlOutput<'_>) -> ValueRef<'v> {
+    match value {
+        ToSqlOutput::Borrowed(value) => *value,
+        ToSqlOutput::Owned(value) => value.into(),
+        _ => unreachable!("a contact has numbers, texts and bytes"),
+    }
+}
+
+/// How many `columns!()` are, but for the seal.
+pub(super) const COLUMNS: usize = 40;
+const SEALED: usize = COLUMNS + 1;
+
+/// The values of `columns!()`, in their order, but for the seal.
 pub(super) fn each_column(
     contact: &Contact,
     next: &mut dyn FnMut(&dyn ToSql) -> rusqlite::Result<()>,
@@ -238,7 +261,7 @@ pub(super) fn each_column(
 /// A contact whose columns have these values, wherever they come from.
 pub(super) fn from_values(connection: &Connection, values: &[Value]) -> rusqlite::Result<Contact> {
     let places: Vec<_> = (1..=values.len()).map(|place| format!("?{place}")).collect();
-    let sql = format!("SELECT {}", places.join(", "));
+    let sql = format!("SELECT {}, NULL", places.join(", "));
     connection.prepare_cached(&sql)?.query_row(rusqlite::params_from_iter(values), contact)
 }
 
@@ -292,7 +315,11 @@ pub(super) fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
     contact.first_revision = Revision::new(row.get(next())?);
     let times: Option<BTreeMap<String, i64>> = from_json(row, next())?;
     contact.times = Times::restored(times.into_iter().flatten());
-    Ok(contact)
+    // A row from before there were seals has none until it is written again.
+    match row.get::<_, Option<i64>>(next())? {
+        Some(sum) if sum != seal::of_row(row)? => Err(seal::broken()),
+        _ => Ok(contact),
+    }
 }
 
 pub(super) fn digits(

@@ -26,6 +26,7 @@ pub(super) const BOOK: Schema = Schema {
         include_str!("migrations/0006_mapping_order.sql"),
         include_str!("migrations/0007_search.sql"),
         include_str!("migrations/0008_mark.sql"),
+        include_str!("migrations/0009_seal.sql"),
     ],
 };
 
