@@ -46,7 +46,7 @@ pub fn heading(heading: &Heading) {
 pub fn columns() {
     println!();
     println!(
-        "{:<36} {:>5} {:>10} {:>8} {:>8} {:>6} {:>10} {:>7} {:>9} {:>9}",
+        "{:<42} {:>5} {:>10} {:>8} {:>8} {:>6} {:>10} {:>7} {:>9} {:>9}",
         "row", "conns", "requests/s", "p50 ms", "p99 ms", "ratio", "from-to", "target", "server us", "generator"
     );
 }
@@ -60,7 +60,7 @@ pub fn line(Line { name, connections, rounds, no_op, target }: &Line<'_>) {
     let target = target.map_or_else(String::new, |target| format!(">= {target:.2}"));
     let server = whole.process_cpu.saturating_sub(whole.generators_cpu);
     println!(
-        "{name:<36} {connections:>5} {:>10.0} {:>8.3} {:>8.3} {ratio:>6.2} {least:>5.2}-{most:<4.2} {target:>7} {:>9.1} {:>7.0} %",
+        "{name:<42} {connections:>5} {:>10.0} {:>8.3} {:>8.3} {ratio:>6.2} {least:>5.2}-{most:<4.2} {target:>7} {:>9.1} {:>7.0} %",
         whole.per_second(),
         millis(0.50),
         millis(0.99),
@@ -88,6 +88,7 @@ pub fn legend() {
         "
 ratio      requests/s over those of the no-op with middleware: the mean of before and after, as many connections
 from-to    the same for the worst and the best round: how far the machine can be trusted
+afternoon  the same writes to one SQLite file with a commit for each, which is what one would write first
 target     what is aimed at; nothing is asserted
 server us  processor time of all threads but the generator's for one request
 generator  share of one core that the busiest generator thread used; near 100 % the row shows the generator"

@@ -23,6 +23,7 @@ use wabook::{
 };
 
 use crate::{
+    afternoon,
     baseline::{self, Responder},
     list,
 };
@@ -48,6 +49,8 @@ pub struct Key {
 pub struct Stage {
     pub gateway: SocketAddr,
     pub bare: SocketAddr,
+    /// What a team would write instead.
+    pub afternoon: SocketAddr,
     pub responder: SocketAddr,
     /// An instance that begins empty.
     pub small: Key,
@@ -89,12 +92,13 @@ impl Stage {
             .build()?;
         let fixed = Responder::start(&config)?;
         let (shutdown, stop) = oneshot::channel();
-        let (gateway, mut keys, bare, running) = runtime.block_on(async {
+        let (gateway, mut keys, [bare, afternoon], running) = runtime.block_on(async {
             let app = App::build_with(&config, baseline::mount)?;
             let keys = admit(&app, shelves).await?;
             let address = app.address();
             let running = tokio::spawn(app.run(async { drop(stop.await) }));
-            anyhow::Ok((address, keys, baseline::start_bare(&config)?, running))
+            let others = [baseline::start_bare(&config)?, afternoon::start(&config, folder.path())?];
+            anyhow::Ok((address, keys, others, running))
         })?;
         let mut take = |name: &str| keys.remove(name).context("every instance was made");
         let (small, large) = (take(SMALL)?, take(LARGE)?);
@@ -102,6 +106,7 @@ impl Stage {
         Ok(Self {
             gateway,
             bare,
+            afternoon,
             responder: fixed.address,
             small,
             large,
