@@ -43,6 +43,25 @@ use segment::Segment;
 /// What is done once it is known whether all before it is on disk.
 pub type Told = Box<dyn FnOnce(bool) + Send>;
 
+/// Somebody who waits, and is told even if the journal goes down.
+struct Waiter(Option<Told>);
+
+impl Waiter {
+    fn tell(mut self, is_kept: bool) {
+        if let Some(told) = self.0.take() {
+            told(is_kept);
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if let Some(told) = self.0.take() {
+            told(false);
+        }
+    }
+}
+
 /// A record of the book with this name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -91,7 +110,7 @@ pub struct Journal {
 struct State {
     records: Vec<(Arc<str>, Vec<u8>)>,
     bytes: usize,
-    told: Vec<Told>,
+    waiters: Vec<Waiter>,
     is_over: bool,
 }
 
@@ -171,10 +190,10 @@ impl Journal {
             drop(state);
             return told(false);
         }
-        let was_idle = state.told.is_empty();
+        let was_idle = state.waiters.is_empty();
         state.bytes += record.len();
         state.records.push((Arc::clone(book), record));
-        state.told.push(told);
+        state.waiters.push(Waiter(Some(told)));
         drop(state);
         if was_idle {
             self.bell.notify_one();
@@ -194,10 +213,11 @@ impl Journal {
     }
 
     fn work(&self, first: u64, full: &impl Fn(Full)) {
+        let _end = End(self);
         let (mut segment, mut next) = (None, first);
         let mut books = HashSet::new();
         let mut frames = Vec::new();
-        while let Some(State { records, told, .. }) = self.take() {
+        while let Some(State { records, waiters, .. }) = self.take() {
             frames.clear();
             let written = self.opened(&mut segment, &mut next).and_then(|segment| {
                 for (book, record) in &records {
@@ -216,8 +236,8 @@ impl Journal {
             if is_kept && !self.is_well.swap(true, Ordering::Relaxed) {
                 tracing::info!("the journal can be written again");
             }
-            metrics::histogram!("wabook_journal_records").record(told.len() as f64);
-            told.into_iter().for_each(|told| told(is_kept));
+            metrics::histogram!("wabook_journal_records").record(waiters.len() as f64);
+            waiters.into_iter().for_each(|waiter| waiter.tell(is_kept));
             if let Some(Segment { path, .. }) = segment.take_if(|segment| !is_kept || segment.length() > FULL) {
                 full(Full { path, books: std::mem::take(&mut books) });
             }
@@ -237,10 +257,10 @@ impl Journal {
     /// All that waits; nothing once it is over.
     fn take(&self) -> Option<State> {
         let mut state = held(&self.state);
-        while state.told.is_empty() && !state.is_over {
+        while state.waiters.is_empty() && !state.is_over {
             state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.told.is_empty() {
+        if state.waiters.is_empty() {
             return None;
         }
         let is_over = state.is_over;
@@ -248,6 +268,19 @@ impl Journal {
         drop(state);
         self.room.notify_all();
         Some(taken)
+    }
+}
+
+/// However the writer ends: whoever still waits, or comes later, does without it.
+struct End<'j>(&'j Journal);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let mut state = held(&self.0.state);
+        let left = std::mem::replace(&mut *state, State { is_over: true, ..State::default() });
+        drop(state);
+        self.0.room.notify_all();
+        drop(left);
     }
 }
 

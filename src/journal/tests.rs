@@ -129,3 +129,16 @@ fn a_file_that_is_used_again_begins_anew() {
     assert!(!segment::spare(folder.path()).exists(), "it is in use again");
     assert_eq!(Journal::left_behind(folder.path()).unwrap(), [entry("shop", b"last")]);
 }
+
+#[test]
+fn whoever_waits_for_a_journal_that_went_down_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::begin(folder.path(), |_| panic!("as a test has planned")).unwrap();
+    // More than a file holds: then somebody is told of the full one, and the writer is gone.
+    let told: Vec<_> = (0..4).map(|_| write(&journal, "shop", &[7; 3000])).collect();
+    for told in told {
+        told.recv().expect("everybody is told something");
+    }
+    while write(&journal, "shop", b"after").recv().expect("everybody is told something") {}
+    journal.end();
+}

@@ -2,8 +2,6 @@
 //! batch fails or panics: every asker is answered, the book is dropped and opened anew for the next batch.
 
 use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
@@ -16,9 +14,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
     Setting,
+    askers::{Answer, Asker, Batch, tell},
     desk::{Bundle, Desk, Settled, Stored},
     keeping::Keeping,
     mailbox::{Mailbox, Posted},
+    panics::unpanicked,
     readers::Readers,
 };
 use crate::{
@@ -32,8 +32,6 @@ const MOST_UNDER_WAY: u64 = 1;
 const MOST_RECORDED: usize = 2;
 /// Point reads that may keep the writer waiting.
 const AT_A_GLANCE: usize = 8;
-
-type Answer<T> = oneshot::Sender<Result<T>>;
 
 /// What the writer can be asked.
 pub(super) enum Letter {
@@ -515,55 +513,4 @@ impl Actor {
     pub(super) fn is_closed(&self) -> bool {
         self.edits.is_closed()
     }
-}
-
-/// Letters that become one commit, and who waits for each.
-#[derive(Default)]
-struct Batch {
-    bundles: Vec<Bundle>,
-    askers: Vec<Asker>,
-}
-
-enum Asker {
-    One(Answer<Outcome>),
-    Many(Answer<Settled>),
-}
-
-impl Batch {
-    fn add(&mut self, bundle: Bundle, asker: Asker) {
-        self.bundles.push(bundle);
-        self.askers.push(asker);
-    }
-}
-
-/// What came of each, if it is sure to last.
-fn tell(askers: Vec<Asker>, settled: Vec<Settled>, kept: &Result<()>) {
-    for (asker, settled) in askers.into_iter().zip(settled) {
-        asker.tell(kept.clone().map(|()| settled));
-    }
-}
-
-impl Asker {
-    /// Who has gone away is not told.
-    fn tell(self, result: Result<Settled>) {
-        match self {
-            Self::One(answer) => {
-                let one = result.and_then(|mut settled| settled.outcomes.pop().unwrap_or(Err(Error::Busy)));
-                let _ = answer.send(one);
-            }
-            Self::Many(answer) => {
-                let _ = answer.send(result);
-            }
-        }
-    }
-}
-
-/// A panic becomes an error like any other: whoever waits is answered.
-fn unpanicked<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(said(&*panic))))
-}
-
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panic: {}", text.unwrap_or("without a word"))
 }

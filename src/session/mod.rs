@@ -7,10 +7,12 @@
 //! load turns into group commit by itself while a quiet session costs nothing but its few hundred bytes.
 
 mod actor;
+mod askers;
 mod desk;
 mod keeping;
 mod mailbox;
 mod open_books;
+mod panics;
 mod readers;
 #[cfg(test)]
 mod tests;
