@@ -14,6 +14,8 @@ const INSTANCES: usize = 1000;
 const CONNECTIONS: usize = 64;
 /// One request in so many writes.
 const WRITES: usize = 10;
+/// Earlier names that a book keeps of each contact: it is as large as it becomes, so that what grows is not the data.
+const HISTORY: u64 = 16;
 /// How long the peak is looked for.
 const SPRINT: Duration = Duration::from_secs(8);
 const OF_PEAK: f64 = 0.6;
@@ -22,7 +24,7 @@ const OF_PEAK: f64 = 0.6;
 pub fn measure(apart: Apart) -> anyhow::Result<u64> {
     let window = Duration::from_secs(if apart.is_quick { 20 } else { 600 });
     eprintln!("making {INSTANCES} instances …");
-    let crowd = Crowd::gather(INSTANCES)?;
+    let crowd = Crowd::gather(INSTANCES, HISTORY)?;
     let process = Process::start(&crowd, apart)?;
     let run = |window, pace| -> anyhow::Result<Measured> {
         let (questions, warm_up) = (&crowd.questions(WRITES), Duration::from_secs(2));

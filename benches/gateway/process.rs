@@ -22,7 +22,7 @@ use wabook::{
 
 use crate::{
     questions::{Form, Questions},
-    stage::{Key, PHONES, first_and_last, open, write_book},
+    stage::{Key, PHONES, first_and_last, open, rename_all, write_book},
 };
 
 /// Contacts in each book.
@@ -45,12 +45,14 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    pub fn gather(instances: usize) -> anyhow::Result<Self> {
+    /// Whose contacts were renamed so often before.
+    pub fn gather(instances: usize, renamed: u64) -> anyhow::Result<Self> {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let (sessions, before) = (folder.path().join("sessions"), Instant::now());
         fs::create_dir(&sessions)?;
         let pattern = folder.path().join("pattern");
         write_book(&pattern, CONTACTS, first_and_last)?;
+        rename_all(&pattern, CONTACTS, renamed)?;
         let epoch = Book::open(&pattern)?.head().epoch.0.into_bytes();
         let mut bytes = fs::read(pattern.join(FILE))?;
         let places: Vec<_> =

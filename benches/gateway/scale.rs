@@ -27,7 +27,7 @@ const QUICK_MINUTE: Duration = Duration::from_secs(30);
 pub fn measure(apart: Apart, window: Duration) -> anyhow::Result<u64> {
     let (instances, minute) = if apart.is_quick { (1000, QUICK_MINUTE) } else { (10_000, MINUTE) };
     eprintln!("making {instances} instances …");
-    let crowd = Crowd::gather(instances)?;
+    let crowd = Crowd::gather(instances, 0)?;
     println!(
         "\n{instances} instances, {CONTACTS} contacts each: books copied in {:.1?}, instances and tokens made in {:.1?} \
          (one after the other, each on disk)",

@@ -16,9 +16,9 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt as lines, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use wabook::{
     app::App,
-    book::{Book, Head, Write},
+    book::{Book, Head, Touched, Write},
     config::{Config, Flags},
-    domain::{ChatId, Contact, ContactId, Kind, Moment, NamePart, Source},
+    domain::{ChatId, Contact, ContactId, Kind, Moment, NamePart, Saved, Source, Who},
     gateway::{NewToken, Office, Scopes},
 };
 
@@ -185,6 +185,25 @@ pub fn write_book(folder: &Path, contacts: u64, dress: Dress) -> anyhow::Result<
         let mut head = book.head();
         let writes =
             batch.iter().map(|number| insert(*number, &mut head, dress)).collect::<anyhow::Result<Vec<_>>>()?;
+        book.write(&writes, head)?;
+    }
+    Ok(book.close()?)
+}
+
+/// Gives every contact of a book so many other last names, one after the other, as years of use would.
+pub fn rename_all(folder: &Path, contacts: u64, times: u64) -> anyhow::Result<()> {
+    let mut book = Book::open(folder)?;
+    let everybody: Vec<_> = (FIRST_ID..).take(usize::try_from(contacts)?).map(|id| Who::Id(ContactId(id))).collect();
+    for time in 0..times {
+        let (mut head, mut writes) = (book.head(), Vec::new());
+        for mut contact in book.load(&everybody)?.into_iter().flatten() {
+            (head.revision, contact.revision) = (head.revision.next(), head.revision.next());
+            let saved = std::mem::take(&mut contact.names.saved);
+            contact.names.saved = Saved { last: Some(NamePart::trusted(format!("Smith {time:016}"))), ..saved.clone() };
+            writes.push(Write::Outdate { contact: contact.id, revision: head.revision, saved });
+            let touched = Touched { names: true, ..Touched::default() };
+            writes.push(Write::Update { contact: Arc::new(contact), source: Source::known("bench"), touched });
+        }
         book.write(&writes, head)?;
     }
     Ok(book.close()?)
