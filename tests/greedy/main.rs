@@ -29,7 +29,7 @@ use shared::{
 };
 
 /// No bad connection may live longer.
-const MOST: Duration = Duration::from_secs(45);
+const MOST: Duration = Duration::from_secs(35);
 const GOOD_CLIENTS: usize = 4;
 /// Milliseconds between two reads of a slow one.
 const SLOWLY: u64 = 70;
@@ -39,6 +39,12 @@ const CONTACTS: usize = 10_000;
 #[test]
 fn bad_clients_are_closed_in_time_and_good_ones_are_served() {
     besiege(60, 50);
+}
+
+#[test]
+#[ignore = "opens 3,400 connections"]
+fn hundreds_of_each_kind_are_closed_in_time_and_good_ones_are_served() {
+    besiege(400, 500);
 }
 
 #[test]
