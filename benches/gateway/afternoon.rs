@@ -4,7 +4,6 @@
 //! pushname, no history, no feed, no search.
 
 use std::{
-    borrow::Cow,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
     sync::{Mutex, PoisonError},
@@ -12,10 +11,9 @@ use std::{
 
 use actix_web::{App, HttpResponse, HttpServer, error::ErrorInternalServerError, web};
 use rusqlite::{Connection, params};
-use serde::Deserialize;
 use wabook::config::Config;
 
-use crate::WAWP;
+use crate::{WAWP, baseline::Body};
 
 const TABLE: &str = "
     PRAGMA journal_mode = WAL;
@@ -27,19 +25,6 @@ const TABLE: &str = "
 const UPSERT: &str = "
     INSERT INTO contact (instance, chat_id, first_name, last_name, updated_at) VALUES (?1, ?2, ?3, ?4, unixepoch())
     ON CONFLICT DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name, updated_at = excluded.updated_at";
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    #[serde(borrow, rename = "instance_id")]
-    instance_id: Cow<'a, str>,
-    #[serde(borrow)]
-    chat_id: Cow<'a, str>,
-    #[serde(borrow)]
-    first_name: Cow<'a, str>,
-    #[serde(borrow)]
-    last_name: Cow<'a, str>,
-}
 
 /// Everybody is let in, and only saving is possible. Must be called within a tokio runtime and serves as long as that lives.
 pub fn start(config: &Config, folder: &Path) -> anyhow::Result<SocketAddr> {
@@ -61,7 +46,7 @@ pub fn start(config: &Config, folder: &Path) -> anyhow::Result<SocketAddr> {
 
 async fn save(body: web::Bytes, connection: web::Data<Mutex<Connection>>) -> actix_web::Result<HttpResponse> {
     let saved = web::block(move || -> anyhow::Result<usize> {
-        let Body { instance_id, chat_id, first_name, last_name } = serde_json::from_slice(&body)?;
+        let Body { instance_id, chat_id, first_name, last_name, .. } = serde_json::from_slice(&body)?;
         let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
         let mut upsert = connection.prepare_cached(UPSERT)?;
         Ok(upsert.execute(params![instance_id, chat_id, first_name, last_name])?)

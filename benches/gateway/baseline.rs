@@ -20,19 +20,20 @@ use wabook::config::Config;
 
 pub const PATH: &str = "/no-op";
 
+/// What a bot posts.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+pub struct Body<'a> {
     #[serde(borrow, rename = "instance_id")]
-    instance_id: Cow<'a, str>,
+    pub instance_id: Cow<'a, str>,
     #[serde(borrow, rename = "access_token")]
-    access_token: Cow<'a, str>,
+    pub access_token: Cow<'a, str>,
     #[serde(borrow)]
-    chat_id: Cow<'a, str>,
+    pub chat_id: Cow<'a, str>,
     #[serde(borrow)]
-    first_name: Cow<'a, str>,
+    pub first_name: Cow<'a, str>,
     #[serde(borrow)]
-    last_name: Cow<'a, str>,
+    pub last_name: Cow<'a, str>,
 }
 
 /// Parses the body, looks at every field, does nothing.
