@@ -51,11 +51,6 @@ pub fn request(stage: &mut Stage, doors: &[Door], bytes: &[u8]) {
         reads_back_everywhere(stage, &contact);
     }
     if again {
-        // What is told by a LID goes to whoever has it when it is told. If it has moved with this, names follow once.
-        if tells_of_mappings(&body) {
-            face.check(&stage.ask(&request));
-            stage.news();
-        }
         let answer = stage.ask(&request);
         face.check(&answer);
         assert!((200..300).contains(&answer.status), "{method} {path} again: {} {}", answer.status, answer.text());
@@ -69,13 +64,6 @@ fn is_dated(body: &[u8]) -> bool {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let rows = body["observations"].as_array().map(Vec::as_slice).unwrap_or_default();
     rows.iter().all(|row| row["at"].is_i64() || row["at"].is_string())
-}
-
-/// Whether a LID may come to lead to another phone than before.
-fn tells_of_mappings(body: &[u8]) -> bool {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let rows = body["observations"].as_array().map(Vec::as_slice).unwrap_or_default();
-    rows.iter().any(|row| !row["lid"].is_null() || !row["phone"].is_null())
 }
 
 fn reads_back_everywhere(stage: &mut Stage, contact: &Value) {
