@@ -7,6 +7,7 @@ use crate::{
         Head, Reader,
         fault::meaning,
         rows::{self, columns},
+        seal,
     },
     domain::{
         Contact, ContactId, Entry, Error, Moment, NamePart, Register, RegisterAct, RegisterEdit, Result, Revision, fold,
@@ -116,14 +117,23 @@ pub(super) fn edit(connection: &mut Connection, head: Head, edit: &RegisterEdit)
     Ok((entry, after))
 }
 
+const BROKEN_MEMBER: &str = concat!(
+    "SELECT 1 FROM contact WHERE id IN (SELECT contact_id FROM membership WHERE group_id = ?1) AND seal <> sealed(",
+    columns!(),
+    ")"
+);
 const SEAL_MEMBERS: &str = concat!(
     "UPDATE contact SET seal = sealed(",
     columns!(),
     ") WHERE id IN (SELECT contact_id FROM membership WHERE group_id = ?1)"
 );
 
-/// Takes everybody out of a group. Each of them has changed, so each gets a revision.
+/// Takes everybody out of a group. Each of them has changed, so each gets a revision. A row that is damaged must not get a
+/// good seal by it.
 fn dissolve(connection: &Connection, group: i64, from: Revision, at: Moment) -> Result<Revision> {
+    if connection.prepare(BROKEN_MEMBER).and_then(|mut broken| broken.exists([group])).map_err(meaning)? {
+        return Err(meaning(seal::broken()));
+    }
     connection
         .execute(
             "UPDATE contact SET

@@ -87,7 +87,9 @@ mod tests {
 
     use crate::{
         book::{Book, FILE, Write, check},
-        domain::{Contact, ContactId, Error, Moment, NamePart, Seen, Source, Stamp, Who},
+        domain::{
+            Contact, ContactId, Error, Moment, NamePart, Register, RegisterAct, RegisterEdit, Seen, Source, Stamp, Who,
+        },
     };
 
     const WORD: &str = "Quagmire Holdings of Elsewhere";
@@ -139,6 +141,28 @@ mod tests {
             assert!(!check(folder.path()).unwrap().is_empty(), "bit {bit}");
         }
         fs::write(&file, whole).unwrap();
+        assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
+    }
+
+    /// What SQL changes alone is sealed anew, but never over a damage.
+    #[test]
+    fn a_dissolved_group_gives_no_damaged_row_a_good_seal() {
+        let folder = book(2);
+        let mut book = Book::open(folder.path()).unwrap();
+        let at = Moment::from_millis(3);
+        let add = RegisterAct::Add { name: NamePart::parse("Friends", "name").unwrap().unwrap(), color: None };
+        let group = book.edit_register(&RegisterEdit { register: Register::Groups, act: add, at }).unwrap().id;
+        book.connection
+            .execute("INSERT INTO membership (group_id, contact_id) SELECT ?1, id FROM contact", [group])
+            .unwrap();
+        book.connection.execute("UPDATE contact SET company = 'Quagmire' WHERE id = 2", []).unwrap();
+        let remove = RegisterEdit { register: Register::Groups, act: RegisterAct::Remove { id: group }, at };
+        let refused = book.edit_register(&remove);
+        assert!(matches!(refused, Err(Error::Quarantined)), "{refused:?}");
+        book.connection.execute("UPDATE contact SET company = ?1 WHERE id = 2", [WORD]).unwrap();
+        book.edit_register(&remove).unwrap();
+        assert_eq!(book.load(&[1, 2].map(|id| Who::Id(ContactId(id)))).unwrap().into_iter().flatten().count(), 2);
+        book.close().unwrap();
         assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
     }
 

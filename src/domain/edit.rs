@@ -30,15 +30,6 @@ impl<T: Clone + PartialEq> Field<T> {
 }
 
 impl<T> Field<T> {
-    /// What there would be after it.
-    pub(super) fn over<'v>(&'v self, present: &'v Option<T>) -> Option<&'v T> {
-        match self {
-            Self::Keep => present.as_ref(),
-            Self::Clear => None,
-            Self::Set(value) => Some(value),
-        }
-    }
-
     pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Field<U> {
         match self {
             Self::Keep => Field::Keep,

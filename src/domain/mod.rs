@@ -34,7 +34,7 @@ pub use mapping::Mapping;
 pub use moment::Moment;
 pub use name::{NamePart, Names, Saved, Seen, ShownBy, Source, Stamp};
 pub use observation::Sighting;
-pub use observed::{Observation, believable};
+pub use observed::{Observation, believable, turn};
 pub use register::{Entry, Register, RegisterAct, RegisterEdit};
 pub use revision::{Epoch, Revision};
 pub use sync::{Mark, News, Print, Sync, SyncState};

@@ -116,6 +116,12 @@ impl Saved {
 }
 
 impl Saved {
+    /// Of two that were written at the same time the one of higher rank stays, in whichever order they come. The name that
+    /// is read decides first, for it may be told without its parts.
+    pub(super) fn rank(&self) -> impl Ord + '_ {
+        (self.full(), &self.first, &self.last, self.by.as_ref().map(Stamp::word))
+    }
+
     /// When any part of it was last written.
     pub(super) fn written_at(&self) -> Moment {
         self.by.as_ref().map_or(NEVER, |by| by.at)

@@ -86,6 +86,17 @@ impl Observation {
     }
 }
 
+/// When the edits of many reports have their turn: first who is who, then whatever may bring somebody into the book, last
+/// what is only said of those who are there. So the same reports, told again, find everything as they left it, in
+/// whichever order they stand. Between the edits of one turn their times decide.
+pub fn turn(edit: &Edit) -> u8 {
+    match edit.act {
+        Act::Learn { .. } => 0,
+        _ if edit.require.contact.is_none() => 1,
+        _ => 2,
+    }
+}
+
 /// The time at which something was seen, if that can be: no time of ours lies in the future, else it would win over
 /// everything that is written until then; a clock that runs ahead by minutes is taken for now.
 pub fn believable(told: Moment, now: Moment, field: &'static str) -> Result<Moment, Invalid> {

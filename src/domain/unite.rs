@@ -6,7 +6,8 @@ use crate::domain::{
     times::{BLOCKED, FIRST, KEPT, LAST, NEVER, Times, note, time_of},
 };
 
-/// The contact found by its phone goes on, and wins where both were written at the same time.
+/// The contact found by its phone goes on, and wins where both were written at the same time; of saved names and blocks,
+/// which phones tell of as well, the greater wins then, as it does in `decide`.
 pub fn unite(by_phone: &Contact, by_lid: &Contact) -> Contact {
     let (ours, theirs) = (by_phone, by_lid);
     let mut one = ours.clone();
@@ -25,7 +26,7 @@ pub fn unite(by_phone: &Contact, by_lid: &Contact) -> Contact {
         one.times.set(KEPT, kept);
     }
     let blocked = |contact: &Contact| time_of(&contact.times, contact.created_at, BLOCKED, contact.blocked);
-    let newer = if blocked(theirs) > blocked(ours) { theirs } else { ours };
+    let newer = if (blocked(theirs), theirs.blocked) > (blocked(ours), ours.blocked) { theirs } else { ours };
     one.blocked = newer.blocked;
     note(&mut one.times, one.created_at, BLOCKED, one.blocked, blocked(newer));
     unite_saved(ours, theirs, &mut one);
@@ -37,9 +38,19 @@ pub fn unite(by_phone: &Contact, by_lid: &Contact) -> Contact {
 }
 
 fn unite_saved(ours: &Contact, theirs: &Contact, one: &mut Contact) {
-    let (first, last) = (newer_part(ours, theirs, FIRST), newer_part(ours, theirs, LAST));
+    let (of_ours, of_theirs) = (&ours.names.saved, &theirs.names.saved);
+    let theirs_wins_a_tie = of_theirs.rank() > of_ours.rank();
+    let newer = |[our_time, their_time]: [Moment; 2]| {
+        if their_time > our_time || their_time == our_time && theirs_wins_a_tie {
+            (their_time, theirs)
+        } else {
+            (our_time, ours)
+        }
+    };
+    let part = |field| newer([of_ours.part_at(&ours.times, field), of_theirs.part_at(&theirs.times, field)]);
+    let (first, last) = (part(FIRST), part(LAST));
     let newest = first.0.max(last.0);
-    let writer = if theirs.names.saved.written_at() > ours.names.saved.written_at() { theirs } else { ours };
+    let (_, writer) = newer([of_ours.written_at(), of_theirs.written_at()]);
     one.names.saved = Saved {
         first: first.1.names.saved.first.clone(),
         last: last.1.names.saved.last.clone(),
@@ -50,11 +61,6 @@ fn unite_saved(ours: &Contact, theirs: &Contact, one: &mut Contact) {
             one.times.set(field, at);
         }
     }
-}
-
-fn newer_part<'c>(ours: &'c Contact, theirs: &'c Contact, field: &str) -> (Moment, &'c Contact) {
-    let at = |contact: &Contact| contact.names.saved.part_at(&contact.times, field);
-    if at(theirs) > at(ours) { (at(theirs), theirs) } else { (at(ours), ours) }
 }
 
 fn newer_name(ours: Option<&Seen>, theirs: Option<&Seen>) -> Option<Seen> {

@@ -1,6 +1,8 @@
 //! The desk works through one batch of edits, synchronously: load the contacts they name, decide each in order, store
 //! what changed in one commit. Knows nothing of mailboxes, threads or who asked.
 
+#[cfg(test)]
+mod again;
 mod batch;
 mod bounds;
 mod known;

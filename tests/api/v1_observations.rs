@@ -56,8 +56,9 @@ fn everything() -> Value {
 async fn what_was_seen_is_kept_with_its_time_and_source_and_a_replay_changes_nothing() {
     let (app, tenant) = begin().await;
     let results = app.observe(&tenant, everything()).await;
-    assert_eq!(said(&results), ["created", "updated", "created", "created"]);
-    assert_eq!((&results[1]["chat_id"], &results[1]["revision"]), (&json!(PHONE), &json!(2 + 1)));
+    assert_eq!(said(&results), ["created", "learned", "created", "created"]);
+    // Who is who is learned before anybody comes into the book.
+    assert_eq!((&results[1]["chat_id"], &results[1]["revision"]), (&json!(PHONE), &json!(null)));
     let alice = app.native(&tenant, LID).await;
     let seen = |name: &str| json!({"name": name, "at": "2026-01-01T00:00:00.000Z", "source": "phone-2"});
     assert_eq!(alice["names"]["push"], seen("Ali 🌸"));
@@ -149,6 +150,39 @@ async fn a_mapping_makes_two_contacts_one_with_the_newest_of_each_field() {
     assert_eq!((&one["names"]["push"]["name"], &one["display"]), (&json!("Newest"), &json!("By Phone")));
     assert_eq!((&one["blocked"], &results[0]["revision"]), (&json!(true), &one["revision"]));
     assert_eq!(said(&app.observe(&tenant, merge).await), ["unchanged"]);
+}
+
+/// Names told by a LID go to whoever has it once all that the batch says of it is known, in whichever order it says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_in_which_a_lid_moves_is_the_same_when_sent_again() {
+    let (app, tenant) = begin().await;
+    app.observe(&tenant, json!([{"chat_id": LID, "phone": "4917099994", "at": LATE}])).await;
+    let batch = json!([
+        {"chat_id": "4917099999", "pushname": "A", "at": EARLY},
+        {"chat_id": LID, "pushname": "B", "saved": {"full": "C D"}, "at": "2026-01-01T00:00:00Z"},
+        {"chat_id": LID, "phone": "4917099999", "at": LATE},
+    ]);
+    assert_eq!(said(&app.observe(&tenant, batch.clone()).await), ["created", "updated", "learned"]);
+    let before = (app.head(&tenant).await, app.native(&tenant, LID).await);
+    assert_eq!(before.1, app.native(&tenant, "4917099999").await);
+    assert_eq!((&before.1["names"]["push"]["name"], &before.1["display"]), (&json!("B"), &json!("C D")));
+    assert_eq!(said(&app.observe(&tenant, batch).await), ["unchanged"; 3]);
+    assert_eq!(before, (app.head(&tenant).await, app.native(&tenant, LID).await));
+}
+
+/// That a phone has no name for somebody waits for whatever else the batch says of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_takes_a_name_away_before_it_is_given_is_the_same_when_sent_again() {
+    let (app, tenant) = begin().await;
+    let batch = json!([
+        {"chat_id": PHONE, "saved": null, "blocked": false, "at": LATE},
+        {"chat_id": PHONE, "pushname": "Ann", "saved": {"full": "Ann Lee"}, "blocked": true, "at": EARLY},
+    ]);
+    assert_eq!(said(&app.observe(&tenant, batch.clone()).await), ["updated", "created"]);
+    let before = app.native(&tenant, PHONE).await;
+    assert_eq!((&before["names"]["saved"]["full"], &before["blocked"]), (&json!(null), &json!(false)));
+    assert_eq!(said(&app.observe(&tenant, batch).await), ["unchanged"; 2]);
+    assert_eq!(before, app.native(&tenant, PHONE).await);
 }
 
 /// The newest of what contradicts itself holds; nothing spins, nobody is lost.

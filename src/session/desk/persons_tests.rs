@@ -61,6 +61,25 @@ fn assert_sound(folder: &TempDir) {
     assert_eq!(crate::book::check(folder.path()).unwrap(), Vec::<String>::new());
 }
 
+/// Whatever two phones tell for one time: it ends alike if that they are one person is learned before or after.
+#[test]
+fn of_what_is_told_for_one_time_the_greater_stays_at_a_merger_as_well() {
+    let blocked = |who: &str| patched(who, Patch { blocked: Some(true), ..Patch::default() }, 5).as_given();
+    for (by_phone, by_lid) in [("Ann", "Bob"), ("Bob", "Ann")] {
+        let told = [saved(PHONE, by_phone, 5).as_given(), saved(LID, by_lid, 5).as_given(), blocked(LID)];
+        for mapped_at in 0..=3 {
+            let (_folder, mut desk) = desk();
+            let mut all = told.to_vec();
+            all.insert(mapped_at, mapped(LID, PHONE, 9));
+            for edit in all {
+                one(&mut desk, edit);
+            }
+            let contact = found(&desk, chat(PHONE)).unwrap();
+            assert_eq!((contact.names.saved.full().as_deref(), contact.blocked), (Some("Bob"), true), "{mapped_at}");
+        }
+    }
+}
+
 #[test]
 fn two_contacts_become_one_with_all_that_both_had() {
     let (folder, mut desk) = desk();

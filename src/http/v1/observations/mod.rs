@@ -52,7 +52,8 @@ pub fn add(routes: Routes) -> Routes {
 }
 
 /// What phones saw, in one commit, with a result for each row. Sent again it changes nothing; an older sighting never wins
-/// over a newer one; a row that is wrong keeps no other out.
+/// over a newer one; a row that is wrong keeps no other out. Which LID is which phone is learned from all rows first, so that
+/// names told by a LID go to whoever has it after this batch.
 #[utoipa::path(post, path = "/instances/{i}/observations", tag = TAG, params(("i" = String, Path)),
     request_body = ManyObservations,
     responses((status = 200, description = "a result for each", body = ObservationReport), Errors))]

@@ -3,36 +3,37 @@
 
 use super::super::row::BatchRow;
 use crate::{
-    domain::{Change, ChatId, Edit, Error, Invalid, Observation, Outcome, Result},
+    domain::{Change, ChatId, Edit, Error, Invalid, Observation, Outcome, Result, turn},
     session::Session,
 };
 
-/// Observations as they were understood: the edits of all, and for each its chat id and how many of them are its own.
+/// Observations as they were understood: the chat id of each, and the edits of all, each with the row that it comes from.
 #[derive(Default)]
 pub struct Rows {
-    rows: Vec<Result<(ChatId, usize), Invalid>>,
-    edits: Vec<Edit>,
+    rows: Vec<Result<ChatId, Invalid>>,
+    edits: Vec<(usize, Edit)>,
 }
 
 impl Rows {
     pub fn add(&mut self, observation: Result<Observation, Invalid>) {
-        let row = observation.map(|observation| {
-            let (who, before) = (observation.who, self.edits.len());
-            self.edits.extend(observation.edits());
-            (who, self.edits.len() - before)
-        });
-        self.rows.push(row);
+        let index = self.rows.len();
+        self.rows.push(observation.map(|observation| {
+            let who = observation.who;
+            self.edits.extend(observation.edits().map(|edit| (index, edit)));
+            who
+        }));
     }
 
-    pub async fn settle(self, session: &Session) -> Result<Vec<BatchRow>> {
-        let outcomes =
-            if self.edits.is_empty() { Vec::new() } else { session.edit_many(self.edits, false).await?.outcomes };
-        let mut outcomes = outcomes.into_iter();
-        let results = self.rows.into_iter().enumerate().map(|(index, row)| match row {
-            Ok((who, edits)) => {
-                let own: Vec<_> = outcomes.by_ref().take(edits).collect();
-                result(index, who, own)
-            }
+    pub async fn settle(mut self, session: &Session) -> Result<Vec<BatchRow>> {
+        self.edits.sort_by_key(|(_, edit)| turn(edit));
+        let (from, edits): (Vec<_>, Vec<_>) = self.edits.into_iter().unzip();
+        let outcomes = if edits.is_empty() { Vec::new() } else { session.edit_many(edits, false).await?.outcomes };
+        let mut own: Vec<_> = self.rows.iter().map(|_| Vec::new()).collect();
+        for (index, outcome) in from.into_iter().zip(outcomes) {
+            own[index].push(outcome);
+        }
+        let results = self.rows.into_iter().zip(own).enumerate().map(|(index, (row, own))| match row {
+            Ok(who) => result(index, who, own),
             Err(invalid) => BatchRow::failed(index, Error::Invalid(invalid)),
         });
         Ok(results.collect())
