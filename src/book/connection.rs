@@ -43,16 +43,12 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL").map_err(fault::meaning)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(fault::meaning)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(fault::meaning)?;
-    // Negative: KiB. Room for ten thousand new contacts in one commit, so that none is written twice; it is only taken as
-    // it is needed and given back when the book closes.
-    connection.pragma_update(None, "cache_size", -16_384).map_err(fault::meaning)?;
     Ok(connection)
 }
 
 pub(crate) fn open_for_reading(path: &Path) -> Result<Connection> {
     let connection = with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.pragma_update(None, "query_only", true).map_err(fault::meaning)?;
-    connection.pragma_update(None, "cache_size", -8_192).map_err(fault::meaning)?;
     Ok(connection)
 }
 

@@ -2,6 +2,7 @@
 //! `Reader` reads beside it; no type of the database library shows in a signature. Leaves out who may write (gateway),
 //! when (session) and what an edit means (domain).
 
+mod cache;
 mod companion;
 pub(crate) mod connection;
 mod earlier;
@@ -36,6 +37,8 @@ use std::{
 };
 
 use rusqlite::Connection;
+
+use cache::{Cache, MOST_OF_WRITER};
 
 pub use companion::{COMPANION, SyncAct};
 pub use earlier::EarlierName;
@@ -151,6 +154,7 @@ impl Touched {
 
 pub struct Book {
     connection: Connection,
+    cache: Cache,
     path: PathBuf,
     head: Head,
     /// What the book has any of, so that others need not be asked for in vain.
@@ -213,7 +217,8 @@ impl Book {
         let late = search::noted(&connection)?;
         let is_linked = companion::linked(&connection)?.is_some();
         let (durable, kept) = (Durable::AtOnce, Arc::default());
-        Ok(Self { connection, path, head, has, late, is_linked, durable, kept })
+        let cache = Cache::new(MOST_OF_WRITER);
+        Ok(Self { connection, cache, path, head, has, late, is_linked, durable, kept })
     }
 
     pub fn head(&self) -> Head {

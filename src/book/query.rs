@@ -6,7 +6,15 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::{
-    book::{Changed, Head, connection, fault, kept::Kept, rows, rows::columns, schema, search},
+    book::{
+        Changed, Head,
+        cache::{Cache, MOST_OF_READER},
+        connection, fault,
+        kept::Kept,
+        rows,
+        rows::columns,
+        schema, search,
+    },
     domain::{Contact, ContactId, Epoch, Error, Result, Revision, Who, fold},
 };
 
@@ -107,13 +115,15 @@ pub(super) fn with_email(connection: &Connection, email: &str) -> Result<Vec<Con
 pub struct Reader {
     pub(super) connection: Connection,
     pub(super) kept: Arc<Kept>,
+    cache: Cache,
     is_still: bool,
 }
 
 impl Reader {
     /// `kept` is what all readers of the book share.
     pub(super) fn open(path: &Path, kept: Arc<Kept>) -> Result<Self> {
-        Ok(Self { connection: connection::open_for_reading(path)?, kept, is_still: false })
+        let connection = connection::open_for_reading(path)?;
+        Ok(Self { connection, kept, cache: Cache::new(MOST_OF_READER), is_still: false })
     }
 
     /// Reads a book that nobody writes to as long as this lives, taking no space: `Full` if it cannot be read so.
@@ -123,7 +133,12 @@ impl Reader {
         if !schema::BOOK.is_present(&connection)? {
             return Err(Error::Full);
         }
-        Ok(Self { connection, kept: Arc::default(), is_still: true })
+        Ok(Self { connection, kept: Arc::default(), cache: Cache::new(MOST_OF_READER), is_still: true })
+    }
+
+    /// Before it is asked: of the memory that all share it has no more than its part.
+    pub fn fit(&self) -> Result<()> {
+        self.cache.fit(&self.connection, 0)
     }
 
     /// Whether the book must not be written to while this lives.

@@ -11,6 +11,11 @@ use crate::{
     domain::Result,
 };
 
+/// So many writes get along with whatever part of the cache there is.
+const FEW: usize = 16;
+/// KiB, of SQLite's pages and ours.
+const PAGE: usize = 4;
+
 /// A turn that is not ended by a write leaves everything as it was.
 pub struct Turn<'b> {
     book: &'b mut Book,
@@ -19,6 +24,7 @@ pub struct Turn<'b> {
 
 impl<'b> Turn<'b> {
     pub(super) fn begin(book: &'b mut Book) -> Result<Self> {
+        book.cache.fit(&book.connection, 0)?;
         book.connection
             .prepare_cached("BEGIN IMMEDIATE")
             .and_then(|mut statement| statement.execute([]))
@@ -41,7 +47,9 @@ impl<'b> Turn<'b> {
     }
 
     pub(super) fn store(mut self, writes: &[Write], head: Head) -> Result<()> {
-        let Book { connection, is_linked, .. } = &*self.book;
+        let Book { connection, cache, is_linked, .. } = &*self.book;
+        // Each writes a page of its own if need be; what does not fit is written twice.
+        cache.fit(connection, if writes.len() > FEW { writes.len() * PAGE } else { 0 })?;
         let (mut contacts, mut has) = (self.book.head.contacts, self.book.has);
         let mut rows = rows::Writer::new(connection);
         let mut learner = identity::Learner::new(connection);

@@ -326,6 +326,18 @@ impl Actor {
         }
     }
 
+    /// A point read on the thread of whoever asks, which saves the way to another one and back: where the book is open, a
+    /// reader is free, and nobody has waited for the disk lately. `None`: it has to be posted. What goes wrong is met again
+    /// there.
+    pub(super) fn look_at_once(&self, who: &Who) -> Option<Option<Contact>> {
+        if !self.is_open() || self.asks.is_closed() {
+            return None;
+        }
+        self.touch();
+        let whom = std::slice::from_ref(who);
+        unpanicked(|| Ok(self.readers.ask_at_once(|reader| reader.get_many(whom)))).ok()??.pop()
+    }
+
     /// For a book that is hardly read: through the writer's own door, if that is free.
     fn glance(&self, whom: &[Who]) -> Option<Vec<Option<Contact>>> {
         if whom.len() > AT_A_GLANCE || !self.readers.spare_one() {

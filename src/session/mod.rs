@@ -133,7 +133,12 @@ impl Session {
     }
 
     pub async fn get(&self, who: impl Into<Who>) -> Result<Option<Contact>> {
-        self.answer(|answer| self.actor.post_ask(who.into(), answer)).await
+        let who = who.into();
+        if let Some(found) = self.actor.look_at_once(&who) {
+            self.actor.all_kept().await?;
+            return Ok(found);
+        }
+        self.answer(|answer| self.actor.post_ask(who, answer)).await
     }
 
     pub async fn page(&self, query: PageQuery) -> Result<Page> {

@@ -1,7 +1,10 @@
 //! The read-only doors of one book: a few are kept open between questions, all are dropped when the book closes. A book
 //! that nobody writes to and that is hardly asked gets none: its writer's door will do.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use crate::{book::Reader, domain::Result};
 
@@ -10,6 +13,10 @@ const KEPT: usize = 2;
 /// So many questions go through the writer's door, as long as it does not write: a reader takes memory and open files, and
 /// opening it takes longer than the question.
 const SPARED: u32 = 4;
+
+/// A question that takes longer had to wait for the disk, so that the next few are not asked at once.
+const LONG: Duration = Duration::from_millis(2);
+const WARY: u32 = 8;
 
 #[derive(Default)]
 pub(super) struct Readers {
@@ -23,6 +30,8 @@ struct State {
     closings: u64,
     /// How many questions there were since the book was opened; beyond `SPARED` once it is written to.
     questions: u32,
+    /// So many questions are still not to be asked at once.
+    wary: u32,
 }
 
 impl Readers {
@@ -40,12 +49,37 @@ impl Readers {
             Some(reader) => reader,
             None => open()?,
         };
+        reader.fit()?;
         let answer = question(&reader)?;
+        self.take_back(reader, closings);
+        Ok(answer)
+    }
+
+    /// The same for somebody who cannot wait: nothing is opened, and where the disk was slow lately nobody is asked. After
+    /// an error the reader is dropped, and the question is to be asked as usual.
+    pub(super) fn ask_at_once<T>(&self, question: impl FnOnce(&Reader) -> Result<T>) -> Option<T> {
+        let (reader, closings) = {
+            let mut state = self.state();
+            if state.wary > 0 {
+                state.wary -= 1;
+                return None;
+            }
+            (state.idle.pop()?, state.closings)
+        };
+        let began = Instant::now();
+        let answer = reader.fit().and_then(|()| question(&reader)).ok()?;
+        if began.elapsed() > LONG {
+            self.state().wary = WARY;
+        }
+        self.take_back(reader, closings);
+        Some(answer)
+    }
+
+    fn take_back(&self, reader: Reader, closings: u64) {
         let mut state = self.state();
         if !reader.is_still() && state.closings == closings && state.idle.len() < KEPT {
             state.idle.push(reader);
         }
-        Ok(answer)
     }
 
     /// Whether the next question is worth no reader yet.
@@ -80,5 +114,37 @@ impl Readers {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::book::{Book, Head};
+
+    #[test]
+    fn where_the_disk_was_slow_the_next_few_do_not_ask_at_once() {
+        let folder = TempDir::new().unwrap();
+        Book::create(folder.path()).unwrap().close().unwrap();
+        let book = Book::open(folder.path()).unwrap();
+        let (readers, head) = (Readers::default(), Some(book.head()));
+        let ask = || readers.ask_at_once(Reader::head);
+        let ask_slowly = || {
+            readers.ask_at_once(|reader| {
+                let began = Instant::now();
+                while began.elapsed() <= LONG {}
+                reader.head()
+            })
+        };
+        assert_eq!(ask(), None::<Head>, "nobody opens a reader in passing");
+        readers.keep(book.reader().unwrap());
+        assert_eq!(ask(), head);
+        assert_eq!(ask_slowly(), head);
+        assert!((0..WARY).all(|_| ask().is_none()));
+        assert_eq!(ask(), head);
+        assert_eq!(readers.ask_at_once(|_| Err::<(), _>(crate::domain::Error::Busy)), None);
+        assert_eq!(readers.count(), 0, "a reader that failed is dropped");
     }
 }

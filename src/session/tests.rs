@@ -176,6 +176,26 @@ async fn a_book_that_is_hardly_read_has_one_door_until_somebody_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_a_contact_looks_it_up_at_once_where_nothing_has_to_be_opened() {
+    let stage = stage(256);
+    let (session, who) = (&stage.session, Who::from(chat("111")));
+    let at_once = || session.actor.look_at_once(&who).map(shown);
+    assert_eq!(at_once(), None, "the book is closed");
+    session.get(who).await.unwrap();
+    session.edit(named(111, "Bob")).await.unwrap();
+    assert_eq!(at_once().as_deref(), Some("Bob"));
+    let (release, holder) = slow_disk(session);
+    assert_eq!(at_once().as_deref(), Some("Bob"), "whatever the writer does");
+    drop(release);
+    holder.join().unwrap();
+    session.rest().await;
+    assert_eq!(at_once(), None);
+    assert_eq!(shown(session.get(who).await.unwrap()), "Bob");
+    session.finish().await;
+    assert!(matches!(session.get(who).await, Err(Error::Busy)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_answers_everyone_and_the_next_batch_finds_an_open_book() {
     let stage = stage(256);
     stage.session.edit(named(111, "Bob")).await.unwrap();
