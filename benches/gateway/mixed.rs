@@ -22,7 +22,7 @@ const OF_PEAK: f64 = 0.6;
 
 /// Returns how many requests were not answered 200.
 pub fn measure(apart: Apart) -> anyhow::Result<u64> {
-    let window = Duration::from_secs(if apart.is_quick { 20 } else { 600 });
+    let window = Duration::from_secs(if apart.is_quick { 60 } else { 600 });
     eprintln!("making {INSTANCES} instances …");
     let crowd = Crowd::gather(INSTANCES, HISTORY)?;
     let process = Process::start(&crowd, apart)?;

@@ -10,6 +10,8 @@ use crate::{book::Reader, domain::Result};
 
 /// How many idle readers a hot book keeps: one for the point reads, one for a list.
 const KEPT: usize = 2;
+/// After so many questions that came one by one the second is closed: of a thousand books each would get one by and by.
+const UNSHARED: u32 = 256;
 /// So many questions go through the writer's door, as long as it does not write: a reader takes memory and open files, and
 /// opening it takes longer than the question.
 const SPARED: u32 = 4;
@@ -32,6 +34,23 @@ struct State {
     questions: u32,
     /// So many questions are still not to be asked at once.
     wary: u32,
+    /// So many questions in a row needed one of the idle readers only.
+    unshared: u32,
+}
+
+/// What there is for a question, and who is no longer needed: closed when nobody waits for the lock.
+struct Taken {
+    idle: Option<Reader>,
+    _surplus: Vec<Reader>,
+}
+
+impl State {
+    fn take(&mut self) -> Taken {
+        let idle = self.idle.pop();
+        self.unshared = if self.idle.is_empty() { 0 } else { self.unshared + 1 };
+        let is_surplus = self.unshared > UNSHARED;
+        Taken { idle, _surplus: if is_surplus { std::mem::take(&mut self.idle) } else { Vec::new() } }
+    }
 }
 
 impl Readers {
@@ -41,9 +60,9 @@ impl Readers {
         open: impl FnOnce() -> Result<Reader>,
         question: impl FnOnce(&Reader) -> Result<T>,
     ) -> Result<T> {
-        let (idle, closings) = {
+        let (Taken { idle, .. }, closings) = {
             let mut state = self.state();
-            (state.idle.pop(), state.closings)
+            (state.take(), state.closings)
         };
         let reader = match idle {
             Some(reader) => reader,
@@ -58,14 +77,15 @@ impl Readers {
     /// The same for somebody who cannot wait: nothing is opened, and where the disk was slow lately nobody is asked. After
     /// an error the reader is dropped, and the question is to be asked as usual.
     pub(super) fn ask_at_once<T>(&self, question: impl FnOnce(&Reader) -> Result<T>) -> Option<T> {
-        let (reader, closings) = {
+        let (taken, closings) = {
             let mut state = self.state();
             if state.wary > 0 {
                 state.wary -= 1;
                 return None;
             }
-            (state.idle.pop()?, state.closings)
+            (state.take(), state.closings)
         };
+        let reader = taken.idle?;
         let began = Instant::now();
         let answer = reader.fit().and_then(|()| question(&reader)).ok()?;
         if began.elapsed() > LONG {
@@ -125,7 +145,7 @@ mod tests {
     use crate::book::{Book, Head};
 
     #[test]
-    fn where_the_disk_was_slow_the_next_few_do_not_ask_at_once() {
+    fn a_reader_is_asked_at_once_unless_the_disk_was_slow_and_closed_when_it_is_one_too_many() {
         let folder = TempDir::new().unwrap();
         Book::create(folder.path()).unwrap().close().unwrap();
         let book = Book::open(folder.path()).unwrap();
@@ -144,6 +164,11 @@ mod tests {
         assert_eq!(ask_slowly(), head);
         assert!((0..WARY).all(|_| ask().is_none()));
         assert_eq!(ask(), head);
+        readers.keep(book.reader().unwrap());
+        assert!((1..UNSHARED).all(|_| ask() == head));
+        assert!(readers.ask_at_once(|_| Ok(readers.ask_at_once(Reader::head))).flatten() == head, "both at a time");
+        assert!((0..UNSHARED).all(|_| ask() == head));
+        assert_eq!((readers.count(), ask(), readers.count()), (2, head, 1), "one is enough");
         assert_eq!(readers.ask_at_once(|_| Err::<(), _>(crate::domain::Error::Busy)), None);
         assert_eq!(readers.count(), 0, "a reader that failed is dropped");
     }
