@@ -246,7 +246,14 @@ impl Actor {
         }
         // Then the book has to do without it.
         let actor = Arc::clone(self);
-        self.setting.runtime.spawn_blocking(move || end(actor.sync()));
+        self.setting.runtime.spawn_blocking(move || end(actor.sync_commit(number)));
+    }
+
+    /// Whoever puts a journal's file away syncs the book as well. If that failed, what follows says nothing of this commit:
+    /// the system tells of an error once, and forgets what it could not write.
+    fn sync_commit(&self, number: u64) -> Result<()> {
+        let synced = self.sync();
+        if self.keeping.is_doubted(number) { Err(Error::OutcomeUnknown) } else { synced }
     }
 
     /// Makes durable whatever was committed. A book that is closed was synced then.
@@ -258,6 +265,7 @@ impl Actor {
             None => Ok(()),
         };
         if let Err(error) = &synced {
+            self.keeping.doubt();
             self.recover(&mut desk, error);
         }
         synced

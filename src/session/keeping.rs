@@ -14,6 +14,8 @@ type Waiter = Box<dyn FnOnce(Result<()>) + Send>;
 pub(super) struct Keeping {
     begun: AtomicU64,
     kept: AtomicU64,
+    /// A sync has failed after this commit: whether it and those before it are on disk, no later sync can tell.
+    doubted: AtomicU64,
     waiting: Mutex<Vec<(u64, Waiter)>>,
 }
 
@@ -30,6 +32,15 @@ impl Keeping {
 
     pub(super) fn is_kept(&self, number: u64) -> bool {
         self.kept.load(Ordering::SeqCst) >= number
+    }
+
+    /// A sync has failed, whoever asked for it.
+    pub(super) fn doubt(&self) {
+        self.doubted.fetch_max(self.seen(), Ordering::SeqCst);
+    }
+
+    pub(super) fn is_doubted(&self, number: u64) -> bool {
+        self.doubted.load(Ordering::SeqCst) >= number
     }
 
     /// Calls at once if the commit with this number, and all before it, are durable already.
@@ -63,6 +74,16 @@ mod tests {
 
     use super::*;
     use crate::domain::Error;
+
+    #[test]
+    fn a_sync_that_failed_casts_doubt_on_all_before_it_and_on_nothing_after() {
+        let keeping = Keeping::default();
+        let (first, second) = (keeping.begin(), keeping.begin());
+        assert!(!keeping.is_doubted(first));
+        keeping.doubt();
+        let third = keeping.begin();
+        assert_eq!([first, second, third].map(|number| keeping.is_doubted(number)), [true, true, false]);
+    }
 
     #[test]
     fn whoever_waits_hears_of_the_commit_that_they_saw_and_not_before() {
