@@ -21,7 +21,7 @@ pub struct Conditions {
     #[param(rename = "If-None-Match", example = "*")]
     if_none_match: Option<String>,
     /// A repeated request under the same key is answered as the first one was, for a day.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$")]
     idempotency_key: Option<String>,
 }
 
